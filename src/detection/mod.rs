@@ -1,0 +1,112 @@
+//! What is looked for: a detection names an entity, a measure, windows and a test.
+//!
+//! [`Detection`] is one entry of the catalogue, resolved; [`Plan`] is the catalogue compiled into
+//! groups, so that detections that look at the same entity and the same events share their
+//! measuring. Imports only the domain and the measures.
+
+mod condition;
+mod plan;
+mod template;
+
+pub use condition::{Condition, Lists, Requirement};
+pub use plan::{Group, GroupId, Plan, Series, SeriesId, Slot, window_conflict};
+pub use template::{Figures, Template};
+
+use crate::domain::{AlertClass, Member, Severity, Span};
+use crate::measure::Expression;
+
+/// Which departures from the baseline count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// More than expected.
+    Up,
+    /// Less than expected.
+    Down,
+    /// Either.
+    Both,
+}
+
+impl Direction {
+    /// As the configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Direction::Up => "up",
+            Direction::Down => "down",
+            Direction::Both => "both",
+        }
+    }
+}
+
+/// How a window is judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Test {
+    /// A count against its negative binomial predictive.
+    Rate(Direction),
+    /// A share against its beta-binomial predictive, once there are this many trials.
+    Ratio {
+        /// Trials in the window below which the share is not judged.
+        trials_min: u64,
+    },
+    /// An entity seen for the first time, weighed by how much it carries.
+    FirstSeen,
+    /// A fixed rule: the measure reaches this value.
+    Rule {
+        /// The value that is reached.
+        at_least: u64,
+    },
+}
+
+impl Test {
+    /// As the configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Test::Rate(_) => "rate",
+            Test::Ratio { .. } => "ratio",
+            Test::FirstSeen => "first_seen",
+            Test::Rule { .. } => "rule",
+        }
+    }
+}
+
+/// Thresholds and words: what may change without touching a baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// What the observation could mean.
+    pub class: AlertClass,
+    /// Share of the budget, as a weight: normalised over all detections.
+    pub weight: f64,
+    /// Smallest observed / expected, or its inverse, that is worth an alert.
+    pub min_effect: f64,
+    /// Smallest |observed - expected| that is worth an alert.
+    pub min_difference: f64,
+    /// Severity of an alert that is no stronger than its threshold.
+    pub severity: Severity,
+    /// The sentence that explains an alert.
+    pub explain: Template,
+    /// What else it could be.
+    pub benign_causes: Vec<String>,
+    /// ATT&CK, OWASP, CAPEC identifiers.
+    pub references: Vec<String>,
+}
+
+/// One entry of the catalogue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detection {
+    /// Its name, a label on every metric.
+    pub name: String,
+    /// Members whose values make the entity.
+    pub entity: Vec<Member>,
+    /// The member whose value names the class of entities that lend each other their
+    /// statistics (the role, say); without one, all entities are one class.
+    pub pool: Option<Member>,
+    /// Which events count.
+    pub conditions: Vec<Condition>,
+    /// What is measured.
+    pub measure: Expression,
+    /// Lengths of the windows that are judged, shortest first.
+    pub windows: Vec<Span>,
+    /// How a window is judged.
+    pub test: Test,
+    /// Thresholds and words.
+    pub policy: Policy,
+}

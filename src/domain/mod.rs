@@ -1,0 +1,16 @@
+//! The words of the trade: events, times, entities, alerts.
+//!
+//! Plain data without behaviour of its own. This layer imports nothing of the project but
+//! [`crate::limits`].
+
+mod alert;
+mod event;
+mod key;
+mod member;
+mod time;
+
+pub use alert::{Alert, AlertClass, AlertStatus, AlertWindow, Evidence, Maturity, Severity};
+pub use event::{Action, Event, Kind, Outcome, Relation, Text};
+pub use key::{EntityKey, entity_members, join_key, label_of};
+pub use member::Member;
+pub use time::{EventTime, Span};

@@ -1,0 +1,62 @@
+//! Every bound of the program, in one place.
+//!
+//! Hitting one is never silent: the code that enforces a bound counts it. Relations between
+//! bounds are checked at compile time at the end of this file.
+
+/// Largest message or line that is decoded, in bytes.
+pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Number of accepted event times that the event clock of a partition looks back on.
+pub const CLOCK_MEMORY: usize = 64;
+/// The watermark is the k-th largest of the remembered times: up to `k - 1` producers whose
+/// clocks run ahead cannot drag it along.
+pub const CLOCK_RANK: usize = 8;
+/// Largest number of minutes a pane can be long, so that a day is a whole number of panes.
+pub const PANE_MINUTES_MAX: i64 = 60;
+/// Event identifiers remembered per partition for deduplication (16 bytes each).
+pub const DEDUPLICATION_IDS_MAX: usize = 1 << 22;
+/// Sealed panes that may wait for slower partitions before the fast ones are held back.
+pub const PANES_PENDING_MAX: usize = 4096;
+/// Panes one step of the event clock may seal one by one; a larger jump skips the empty ones.
+pub const WINDOW_CLOSES_PER_STEP_MAX: i64 = 1 << 22;
+/// Classes (roles, say) that are told apart in one group; further ones share the last.
+pub const CLASSES_MAX: usize = 64;
+/// Members that an entity key may be made of.
+pub const KEY_MEMBERS_MAX: usize = 4;
+/// Windows that one detection may have.
+pub const WINDOWS_MAX: usize = 6;
+/// Detections that one configuration may have.
+pub const DETECTIONS_MAX: usize = 256;
+/// Longest label value on an exported metric, in characters.
+pub const LABEL_CHARS_MAX: usize = 128;
+/// Series of `vigie_alert_active`, worst first.
+pub const ACTIVE_ALERT_SERIES_MAX: usize = 200;
+/// Closed alerts kept for the page and the API.
+pub const ALERT_HISTORY_MAX: usize = 200;
+/// A test's p-value above this never leaves the scoring stage as a finding.
+pub const FINDING_P_MAX: f64 = 1e-3;
+/// Bytes of one line of text read from a file before it is rejected as too large.
+pub const LINE_BYTES_MAX: usize = EVENT_BYTES_MAX + 2;
+/// Bounded queue between the reading and the judging thread, in messages.
+pub const QUEUE_MESSAGES: usize = 64;
+/// Open connections of the HTTP server.
+pub const HTTP_CONNECTIONS_MAX: usize = 64;
+/// Size of a configuration file or list file, in bytes.
+pub const CONFIG_BYTES_MAX: u64 = 64 << 20;
+/// Alert records waiting for the broker before the judging thread waits too.
+pub const ALERTS_QUEUED_MAX: usize = 10_000;
+
+const _: () = {
+    assert!(
+        CLOCK_RANK < CLOCK_MEMORY / 2,
+        "the median must lie behind the watermark"
+    );
+    assert!(
+        LINE_BYTES_MAX > EVENT_BYTES_MAX,
+        "a line that is too large must be seen to be so"
+    );
+    assert!(
+        CLASSES_MAX <= u8::MAX as usize,
+        "class numbers are stored in a byte"
+    );
+    assert!(FINDING_P_MAX < 0.01, "findings are the exception");
+};

@@ -1,0 +1,154 @@
+//! Probabilities of a tail, as a type that cannot be NaN.
+
+use std::fmt;
+
+/// A p-value, kept as its natural logarithm: 1 is 0, and 1e-300 is representable with room.
+///
+/// Never NaN, never above 1, never below [`PValue::FLOOR`].
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub struct PValue {
+    ln: f64,
+}
+
+impl PValue {
+    /// Certain: nothing to see.
+    pub const ONE: PValue = PValue { ln: 0.0 };
+    /// 1e-300; what is smaller is written so.
+    pub const FLOOR: PValue = PValue {
+        ln: -690.775_527_898_213_7,
+    };
+
+    /// From a natural logarithm. Anything that is not a number is taken as 1, so that a
+    /// numerical accident can never raise an alert.
+    pub fn from_ln(ln: f64) -> PValue {
+        if ln.is_nan() {
+            return PValue::ONE;
+        }
+        PValue {
+            ln: ln.clamp(PValue::FLOOR.ln, 0.0),
+        }
+    }
+
+    /// From a probability.
+    pub fn new(p: f64) -> PValue {
+        PValue::from_ln(p.ln())
+    }
+
+    /// Natural logarithm, 0 or less.
+    pub fn ln(self) -> f64 {
+        self.ln
+    }
+
+    /// The probability itself, at least 1e-300.
+    pub fn get(self) -> f64 {
+        self.ln.exp()
+    }
+
+    /// Both tails were looked at: twice the smaller one, at most 1.
+    pub fn two_sided(self, other: PValue) -> PValue {
+        PValue::from_ln(self.min(other).ln + std::f64::consts::LN_2)
+    }
+
+    /// The smaller of two.
+    pub fn min(self, other: PValue) -> PValue {
+        if self.ln <= other.ln { self } else { other }
+    }
+
+    /// The chance that two independent things happened together.
+    pub fn and(self, other: PValue) -> PValue {
+        PValue::from_ln(self.ln + other.ln)
+    }
+}
+
+impl Eq for PValue {}
+
+#[allow(clippy::derive_ord_xor_partial_ord)] // The derived partial order is total without NaN.
+impl Ord for PValue {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.ln.total_cmp(&other.ln)
+    }
+}
+
+impl fmt::Debug for PValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p={:e}", self.get())
+    }
+}
+
+/// The tail of a discrete distribution beyond an observed value.
+#[derive(Clone, Copy, Debug)]
+pub struct Tail {
+    /// Probability of the observed value or one farther out: the conservative p-value.
+    pub p: PValue,
+    /// Probability of the observed value itself.
+    pub pmf: f64,
+}
+
+impl Tail {
+    /// Nothing was tested.
+    pub const NONE: Tail = Tail {
+        p: PValue::ONE,
+        pmf: 0.0,
+    };
+
+    /// The randomised p-value for `u` uniform in (0, 1): exactly uniform under the null
+    /// hypothesis, also for discrete data (Rubin-Delanchy, Heard and Lawson, JASA 2019).
+    pub fn randomised(self, u: f64) -> f64 {
+        (self.p.get() - (1.0 - u) * self.pmf).clamp(0.0, 1.0)
+    }
+
+    /// The chance that the randomised p-value is at most `level`: summed over tests its
+    /// expectation is `level` times their number, without drawing anything.
+    pub fn chance_below(self, level: f64) -> f64 {
+        let p = self.p.get();
+        if p <= level {
+            return 1.0;
+        }
+        if self.pmf <= 0.0 {
+            return 0.0;
+        }
+        ((level - (p - self.pmf)) / self.pmf).clamp(0.0, 1.0)
+    }
+
+    /// Both tails were looked at, and this one is the smaller.
+    pub fn doubled(self) -> Tail {
+        Tail {
+            p: self.p.two_sided(self.p),
+            pmf: 2.0 * self.pmf,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_p_value_is_never_nan_above_one_or_zero() {
+        assert_eq!(PValue::new(f64::NAN), PValue::ONE);
+        assert_eq!(PValue::new(-1.0), PValue::ONE);
+        assert_eq!(PValue::new(2.0), PValue::ONE);
+        assert_eq!(PValue::new(0.0), PValue::FLOOR);
+        assert!(PValue::FLOOR.and(PValue::FLOOR).get() > 0.0);
+        assert!((PValue::FLOOR.get().log10() + 300.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_chance_below_a_level_is_what_drawing_gives() {
+        let tail = Tail {
+            p: PValue::new(0.3),
+            pmf: 0.25,
+        };
+        let n = 100_000;
+        for level in [0.01, 0.1, 0.2, 0.4] {
+            let drawn = (0..n)
+                .filter(|i| tail.randomised((f64::from(*i) + 0.5) / f64::from(n)) <= level)
+                .count();
+            let share = drawn as f64 / f64::from(n);
+            assert!(
+                (share - tail.chance_below(level)).abs() < 1e-4,
+                "{level}: {share}"
+            );
+        }
+    }
+}

@@ -8,4 +8,5 @@ pub mod detection;
 pub mod domain;
 pub mod limits;
 pub mod measure;
+pub mod observe;
 pub mod statistics;

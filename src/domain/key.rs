@@ -15,18 +15,25 @@ const SEPARATOR: char = '\u{1f}';
 const ESCAPE: char = '\u{1e}';
 const ESCAPED_SEPARATOR: char = '1';
 
-/// Writes the key of `event` for the entity made of `members` into `key`. False where the event
-/// lacks one of them, or has it empty.
-pub fn join_key(members: &[Member], event: &Event<'_>, key: &mut String) -> bool {
-    key.clear();
+/// The key of `event` for the entity made of `members`, written into `scratch` where it has to
+/// be joined. `None` where the event lacks one of them, or has it empty.
+#[inline]
+pub fn join_key<'e>(
+    members: &[Member],
+    event: &'e Event<'_>,
+    scratch: &'e mut String,
+) -> Option<&'e str> {
+    if let [member] = members {
+        return event.member(*member).filter(|value| !value.is_empty());
+    }
+    scratch.clear();
     for (position, member) in members.iter().enumerate() {
-        let Some(value) = event.member(*member).filter(|value| !value.is_empty()) else {
-            return false;
-        };
+        let value = event.member(*member).filter(|value| !value.is_empty())?;
+        let key = &mut *scratch;
         if position > 0 {
             key.push(SEPARATOR);
         }
-        if members.len() == 1 || !value.contains([SEPARATOR, ESCAPE]) {
+        if !value.contains([SEPARATOR, ESCAPE]) {
             key.push_str(value);
         } else {
             for c in value.chars() {
@@ -38,7 +45,7 @@ pub fn join_key(members: &[Member], event: &Event<'_>, key: &mut String) -> bool
             }
         }
     }
-    true
+    Some(scratch)
 }
 
 fn split_key(key: &str) -> Vec<String> {
@@ -110,8 +117,8 @@ mod tests {
                 recipient: Some(Text::from(recipient)),
                 ..Event::default()
             };
-            let mut key = String::new();
-            assert!(join_key(&members, &event, &mut key));
+            let mut scratch = String::new();
+            let key = join_key(&members, &event, &mut scratch).unwrap().to_owned();
             let entity = entity_members(&members, &key);
             assert_eq!(
                 (entity["org"].as_str(), entity["recipient"].as_str()),
@@ -123,12 +130,20 @@ mod tests {
 
     #[test]
     fn an_absent_or_empty_member_makes_no_entity() {
-        let mut key = String::from("left over");
-        assert!(!join_key(&[Member::Actor], &Event::default(), &mut key));
+        let mut scratch = String::from("left over");
+        assert!(join_key(&[Member::Actor], &Event::default(), &mut scratch).is_none());
+        assert!(
+            join_key(
+                &[Member::Actor, Member::Org],
+                &Event::default(),
+                &mut scratch
+            )
+            .is_none()
+        );
         let event = Event {
             actor: Some(Text::from("")),
             ..Event::default()
         };
-        assert!(!join_key(&[Member::Actor], &event, &mut key));
+        assert!(join_key(&[Member::Actor], &event, &mut scratch).is_none());
     }
 }

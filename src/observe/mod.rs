@@ -1,0 +1,221 @@
+//! Stage 1, one per source partition: bytes in offset order become sealed panes of measures.
+//!
+//! A pure step: no clock but the events' own, no I/O, no randomness. What it promises:
+//! * every message that is not blank ends as exactly one of processed, rejected, late and
+//!   duplicate;
+//! * late is decided before duplicate, and neither moves the event clock;
+//! * duplicates, and disorder within the allowed lateness, change nothing in what leaves.
+
+mod clock;
+mod deduplication;
+mod pane;
+
+pub use clock::{EventClock, TimeBound};
+pub use pane::PaneTable;
+
+use crate::decode::{Rejection, decode};
+use crate::detection::Plan;
+use crate::domain::{Event, EventTime, Kind, Span};
+use crate::measure::DistinctHasher;
+use deduplication::Deduplication;
+use pane::PaneHasher;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How a stage reads time, and the key of its hashes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ObserveSettings {
+    /// What bounds the times that producers may claim.
+    pub time_bound: TimeBound,
+    /// How long a pane stays open for stragglers.
+    pub allowed_lateness: Span,
+    /// The deployment's hash key.
+    pub hash_key: (u64, u64),
+}
+
+/// What became of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It counts.
+    Processed(Kind),
+    /// It was refused.
+    Rejected(Rejection),
+    /// Its pane was sealed already.
+    Late,
+    /// Its identifier was seen already.
+    Duplicate,
+}
+
+/// One minute (say) of one partition, measured: one table per group of the plan.
+#[derive(Debug)]
+pub struct SealedPane {
+    /// Number of the pane since the epoch.
+    pub pane: i64,
+    /// One per group.
+    pub tables: Vec<PaneTable>,
+}
+
+/// What a partition hands on when its watermark moves.
+#[derive(Debug)]
+pub struct Progress {
+    /// Every pane before this one is sealed.
+    pub sealed_before: i64,
+    /// The panes sealed since the last time, oldest first; empty ones are left out.
+    pub panes: Vec<SealedPane>,
+    /// The offset at which the oldest open pane began: reading again from here gives the same
+    /// open panes.
+    pub resume_offset: i64,
+}
+
+struct OpenPane {
+    first_offset: i64,
+    tables: Vec<PaneTable>,
+}
+
+/// Stage 1 for one partition.
+pub struct Observer {
+    plan: Arc<Plan>,
+    clock: EventClock,
+    hasher: DistinctHasher,
+    pane_hasher: PaneHasher,
+    open: BTreeMap<i64, OpenPane>,
+    deduplication: Deduplication,
+    /// Every pane before this one is sealed. `None` before the first event.
+    sealed_before: Option<i64>,
+    next_offset: i64,
+    scratch: String,
+}
+
+impl Observer {
+    /// A partition of which nothing was read yet.
+    pub fn new(plan: Arc<Plan>, settings: ObserveSettings) -> Observer {
+        Observer {
+            clock: EventClock::new(settings.time_bound, settings.allowed_lateness),
+            hasher: DistinctHasher::new(settings.hash_key),
+            pane_hasher: PaneHasher::default(),
+            open: BTreeMap::new(),
+            deduplication: Deduplication::new(settings.hash_key),
+            sealed_before: None,
+            next_offset: 0,
+            scratch: String::new(),
+            plan,
+        }
+    }
+
+    /// Takes one message that is not blank. `appended` is the broker's append time, where it
+    /// keeps one.
+    pub fn observe(&mut self, offset: i64, appended: Option<EventTime>, bytes: &[u8]) -> Verdict {
+        self.next_offset = offset + 1;
+        match decode(bytes) {
+            Ok(event) => self.observe_event(offset, appended, &event),
+            Err(rejection) => Verdict::Rejected(rejection),
+        }
+    }
+
+    fn observe_event(
+        &mut self,
+        offset: i64,
+        appended: Option<EventTime>,
+        event: &Event<'_>,
+    ) -> Verdict {
+        if let Err(rejection) = self.clock.check(event.time, appended) {
+            return Verdict::Rejected(rejection);
+        }
+        let pane = event.time.index(self.plan.pane);
+        if self
+            .sealed_before
+            .is_some_and(|sealed_before| pane < sealed_before)
+        {
+            return Verdict::Late;
+        }
+        if let Some(id) = &event.id
+            && !self.deduplication.first_time(pane, id)
+        {
+            return Verdict::Duplicate;
+        }
+        self.clock.accept(event.time);
+        let plan = &self.plan;
+        let open = self.open.entry(pane).or_insert_with(|| OpenPane {
+            first_offset: offset,
+            tables: plan.groups.iter().map(PaneTable::new).collect(),
+        });
+        for id in plan.groups_for(event.kind) {
+            let group = &plan.groups[*id];
+            if group.accepts(event) {
+                open.tables[*id].add(
+                    group,
+                    event,
+                    &self.hasher,
+                    &self.pane_hasher,
+                    &mut self.scratch,
+                );
+            }
+        }
+        Verdict::Processed(event.kind)
+    }
+
+    /// What the watermark has sealed since the last call, if it has moved at all.
+    pub fn progress(&mut self) -> Option<Progress> {
+        let watermark = self.clock.watermark()?;
+        self.seal_before(watermark.index(self.plan.pane))
+    }
+
+    /// Seals every pane before `pane`, as the other partitions have: an idle partition must not
+    /// hold them back. What arrives for those panes later is late.
+    pub fn advance_idle(&mut self, pane: i64) -> Option<Progress> {
+        self.seal_before(pane)
+    }
+
+    /// The input has ended: panes that end at or before the largest accepted time are complete.
+    pub fn finish(&mut self) -> Option<Progress> {
+        let largest = self.clock.largest()?;
+        self.seal_before(largest.index(self.plan.pane))
+    }
+
+    fn seal_before(&mut self, pane: i64) -> Option<Progress> {
+        if self
+            .sealed_before
+            .is_some_and(|sealed_before| pane <= sealed_before)
+        {
+            return None;
+        }
+        self.sealed_before = Some(pane);
+        let still_open = self.open.split_off(&pane);
+        let sealed = std::mem::replace(&mut self.open, still_open);
+        self.deduplication.forget_before(pane);
+        Some(Progress {
+            sealed_before: pane,
+            panes: sealed
+                .into_iter()
+                .map(|(pane, open)| SealedPane {
+                    pane,
+                    tables: open.tables,
+                })
+                .collect(),
+            resume_offset: self
+                .open
+                .values()
+                .map(|open| open.first_offset)
+                .min()
+                .unwrap_or(self.next_offset),
+        })
+    }
+
+    /// How far event time has come; `None` before the first event.
+    pub fn watermark(&self) -> Option<EventTime> {
+        self.clock.watermark()
+    }
+
+    /// Every pane before this one is sealed; `None` before the first event.
+    pub fn sealed_before(&self) -> Option<i64> {
+        self.sealed_before
+    }
+
+    /// Events whose identifier could not be remembered for want of room.
+    pub fn deduplication_overflow(&self) -> u64 {
+        self.deduplication.overflow()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The measures of one group in one pane: a table with a row per entity.
+
+use crate::detection::Group;
+use crate::domain::{EntityKey, Event, join_key};
+use crate::limits::CLASSES_MAX;
+use crate::measure::{Distinct, DistinctHasher, Term};
+use ahash::RandomState;
+use compact_str::CompactString;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+/// Hashes entity keys for tables. Seeded anew by every process: no result depends on it, and
+/// nobody outside can choose keys that collide.
+pub(super) type PaneHasher = RandomState;
+
+/// Rows in the order in which their entities first appeared, columns per term of the group.
+#[derive(Debug)]
+pub struct PaneTable {
+    index: HashTable<u32>,
+    keys: Vec<EntityKey>,
+    classes: Vec<u8>,
+    class_names: Vec<CompactString>,
+    sums: Vec<u64>,
+    distinct: Vec<Distinct>,
+    sums_per_row: usize,
+    distinct_per_row: usize,
+}
+
+/// One entity's measures in one pane.
+#[derive(Clone, Copy, Debug)]
+pub struct PaneRow<'t> {
+    /// The entity.
+    pub key: &'t EntityKey,
+    /// The name of its class; empty where the event named none.
+    pub class: &'t str,
+    /// One value per sum of the group.
+    pub sums: &'t [u64],
+    /// One set per distinct member of the group.
+    pub distinct: &'t [Distinct],
+}
+
+impl PaneTable {
+    /// An empty table for a group.
+    pub fn new(group: &Group) -> PaneTable {
+        PaneTable {
+            index: HashTable::new(),
+            keys: Vec::new(),
+            classes: Vec::new(),
+            class_names: Vec::new(),
+            sums: Vec::new(),
+            distinct: Vec::new(),
+            sums_per_row: group.sums.len(),
+            distinct_per_row: group.distinct.len(),
+        }
+    }
+
+    /// Adds an event that the group accepts. An event that lacks a member of the entity adds
+    /// nothing.
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        group: &Group,
+        event: &Event<'_>,
+        hasher: &DistinctHasher,
+        pane_hasher: &PaneHasher,
+        scratch: &mut String,
+    ) {
+        let Some(key) = join_key(&group.entity, event, scratch) else {
+            return;
+        };
+        let row = self.row_of(key, pane_hasher);
+        let sums = &mut self.sums[row * self.sums_per_row..][..self.sums_per_row];
+        for (sum, term) in sums.iter_mut().zip(&group.sums) {
+            let amount = match term {
+                Term::Sum(quantity) => quantity.of(event),
+                Term::Count | Term::Distinct(_) => 1,
+            };
+            *sum = sum.saturating_add(amount);
+        }
+        let sets = &mut self.distinct[row * self.distinct_per_row..][..self.distinct_per_row];
+        for (set, member) in sets.iter_mut().zip(&group.distinct) {
+            if let Some(value) = event.member(*member).filter(|value| !value.is_empty()) {
+                set.add(hasher.hash(value));
+            }
+        }
+        if let Some(class) = group.pool.and_then(|pool| event.member(pool)) {
+            self.note_class(row, class);
+        }
+    }
+
+    fn row_of(&mut self, key: &str, hasher: &PaneHasher) -> usize {
+        let keys = &mut self.keys;
+        let entry = self.index.entry(
+            hasher.hash_one(key),
+            |row| keys[*row as usize] == key,
+            |row| hasher.hash_one(keys[*row as usize].as_str()),
+        );
+        match entry {
+            Entry::Occupied(found) => *found.get() as usize,
+            Entry::Vacant(place) => {
+                let row = keys.len();
+                place.insert(row as u32);
+                keys.push(EntityKey::new(key));
+                self.classes.push(u8::MAX);
+                self.sums.resize(self.sums.len() + self.sums_per_row, 0);
+                self.distinct.resize_with(
+                    self.distinct.len() + self.distinct_per_row,
+                    Distinct::default,
+                );
+                row
+            }
+        }
+    }
+
+    /// An entity that names several classes in one pane belongs to the first by name, so that
+    /// the order of its events does not matter.
+    fn note_class(&mut self, row: usize, class: &str) {
+        let known = self.classes[row];
+        if let Some(name) = self.class_names.get(usize::from(known))
+            && name.as_str() <= class
+        {
+            return;
+        }
+        let number = match self.class_names.iter().position(|name| name == class) {
+            Some(number) => number,
+            None if self.class_names.len() < CLASSES_MAX => {
+                self.class_names.push(CompactString::new(class));
+                self.class_names.len() - 1
+            }
+            None => return,
+        };
+        self.classes[row] = number as u8;
+    }
+
+    /// Number of entities.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether no entity appeared.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> impl Iterator<Item = PaneRow<'_>> {
+        self.keys.iter().enumerate().map(|(row, key)| PaneRow {
+            key,
+            class: self
+                .class_names
+                .get(usize::from(self.classes[row]))
+                .map_or("", |name| name.as_str()),
+            sums: &self.sums[row * self.sums_per_row..][..self.sums_per_row],
+            distinct: &self.distinct[row * self.distinct_per_row..][..self.distinct_per_row],
+        })
+    }
+}

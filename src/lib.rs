@@ -3,10 +3,14 @@
 //! The modules stand in the order in which an event meets them; `ARCHITECTURE.md` tells the way
 //! and what each of them must never know.
 
+pub mod alert;
+pub mod config;
 pub mod decode;
 pub mod detection;
 pub mod domain;
+pub mod engine;
 pub mod limits;
 pub mod measure;
 pub mod observe;
+pub mod score;
 pub mod statistics;

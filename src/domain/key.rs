@@ -48,6 +48,11 @@ pub fn join_key<'e>(
     Some(scratch)
 }
 
+/// The first member's part of a key: whom an edge starts from. Still escaped.
+pub fn first_member(key: &str) -> &str {
+    key.split(SEPARATOR).next().unwrap_or(key)
+}
+
 fn split_key(key: &str) -> Vec<String> {
     let mut values = vec![String::new()];
     let mut chars = key.chars();

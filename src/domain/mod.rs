@@ -11,6 +11,6 @@ mod time;
 
 pub use alert::{Alert, AlertClass, AlertStatus, AlertWindow, Evidence, Maturity, Severity};
 pub use event::{Action, Event, Kind, Outcome, Relation, Text};
-pub use key::{EntityKey, entity_members, join_key, label_of};
+pub use key::{EntityKey, entity_members, first_member, join_key, label_of};
 pub use member::Member;
 pub use time::{EventTime, Span};

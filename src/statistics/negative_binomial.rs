@@ -52,29 +52,23 @@ impl NegativeBinomial {
     /// P(X >= x).
     pub fn upper(&self, x: f64) -> Tail {
         if x <= 0.0 {
-            return Tail {
-                p: PValue::ONE,
-                pmf: self.ln_pmf(0.0).exp(),
-            };
+            return Tail::new(PValue::ONE, self.ln_pmf(0.0).exp());
         }
         let q = self.mean / (self.mean + self.size);
         if q < (x + 1.0) / (x + self.size + 2.0) {
             // P(X >= x) = I_q(x, r), whose prefactor is the probability of x itself.
             let ln_pmf = self.ln_pmf(x);
             let ln = ln_pmf + continued_fraction(x, self.size, q).ln();
-            return Tail {
-                p: PValue::from_ln(ln),
-                pmf: ln_pmf.exp(),
-            };
+            return Tail::new(PValue::from_ln(ln), ln_pmf.exp());
         }
         let (ln_p, ln_q) = self.ln_p_q();
         let p = self.size / (self.mean + self.size);
         // P(X < x) = I_p(r, x)
         let below = ln_beta_reg(self.size, x, p, ln_p, ln_q);
-        Tail {
-            p: PValue::from_ln(ln_one_minus_exp(below.min(0.0))),
-            pmf: self.ln_pmf(x).exp(),
-        }
+        Tail::new(
+            PValue::from_ln(ln_one_minus_exp(below.min(0.0))),
+            self.ln_pmf(x).exp(),
+        )
     }
 
     /// P(X <= x).
@@ -82,17 +76,11 @@ impl NegativeBinomial {
         let (ln_p, ln_q) = self.ln_p_q();
         if x <= 0.0 {
             let ln = self.size * ln_p;
-            return Tail {
-                p: PValue::from_ln(ln),
-                pmf: ln.exp(),
-            };
+            return Tail::new(PValue::from_ln(ln), ln.exp());
         }
         let p = self.size / (self.mean + self.size);
         let ln = ln_beta_reg(self.size, x + 1.0, p, ln_p, ln_q);
-        Tail {
-            p: PValue::from_ln(ln),
-            pmf: self.ln_pmf(x).exp(),
-        }
+        Tail::new(PValue::from_ln(ln), self.ln_pmf(x).exp())
     }
 }
 
@@ -113,10 +101,10 @@ mod tests {
                     let pmf = reference.pmf(x);
                     let (up, low) = (ours.upper(x as f64), ours.lower(x as f64));
                     for (name, ours, theirs) in [
-                        ("upper", up.p.get(), upper),
-                        ("lower", low.p.get(), lower),
-                        ("pmf", up.pmf, pmf),
-                        ("pmf", low.pmf, pmf),
+                        ("upper", up.p().get(), upper),
+                        ("lower", low.p().get(), lower),
+                        ("pmf", up.mass(), pmf),
+                        ("pmf", low.mass(), pmf),
                     ] {
                         if theirs > 1e-250 {
                             let close =
@@ -134,10 +122,10 @@ mod tests {
         let distribution = NegativeBinomial::new(12.0, 0.25);
         for x in 1..200 {
             let x = f64::from(x);
-            let sum = distribution.upper(x).p.get() + distribution.lower(x - 1.0).p.get();
+            let sum = distribution.upper(x).p().get() + distribution.lower(x - 1.0).p().get();
             assert!((sum - 1.0).abs() < 1e-10, "{x}: {sum}");
-            let step = distribution.upper(x).p.get() - distribution.upper(x + 1.0).p.get();
-            assert!((step - distribution.upper(x).pmf).abs() < 1e-10);
+            let step = distribution.upper(x).p().get() - distribution.upper(x + 1.0).p().get();
+            assert!((step - distribution.upper(x).mass()).abs() < 1e-10);
         }
     }
 
@@ -145,8 +133,8 @@ mod tests {
     fn without_dispersion_it_is_poisson_and_the_tail_stays_finite_far_out() {
         let ours = NegativeBinomial::new(20.0, 1e-9);
         let poisson = Poisson::new(20.0).unwrap();
-        assert!((ours.upper(45.0).p.get() / poisson.sf(44) - 1.0).abs() < 1e-5);
-        let far = NegativeBinomial::new(5.0, 0.01).upper(50_000.0).p;
+        assert!((ours.upper(45.0).p().get() / poisson.sf(44) - 1.0).abs() < 1e-5);
+        let far = NegativeBinomial::new(5.0, 0.01).upper(50_000.0).p();
         assert_eq!(far, PValue::FLOOR);
     }
 }

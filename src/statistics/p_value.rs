@@ -78,43 +78,83 @@ impl fmt::Debug for PValue {
 /// The tail of a discrete distribution beyond an observed value.
 #[derive(Clone, Copy, Debug)]
 pub struct Tail {
-    /// Probability of the observed value or one farther out: the conservative p-value.
-    pub p: PValue,
+    /// Probability of the observed value or one farther out on this side.
+    side: PValue,
     /// Probability of the observed value itself.
-    pub pmf: f64,
+    mass: f64,
+    /// Whether the other side counts too.
+    two_sided: bool,
 }
 
 impl Tail {
     /// Nothing was tested.
     pub const NONE: Tail = Tail {
-        p: PValue::ONE,
-        pmf: 0.0,
+        side: PValue::ONE,
+        mass: 0.0,
+        two_sided: false,
     };
+
+    /// One side: the probability of the value or one farther out, and of the value itself.
+    pub fn new(side: PValue, mass: f64) -> Tail {
+        Tail {
+            side,
+            mass,
+            two_sided: false,
+        }
+    }
+
+    /// Both sides count: the smaller of the two tails beyond the value decides, doubled.
+    pub fn two_sided(self) -> Tail {
+        let other = PValue::new(1.0 - self.side.get() + self.mass);
+        Tail {
+            side: self.side.min(other),
+            mass: self.mass,
+            two_sided: true,
+        }
+    }
+
+    /// The conservative p-value.
+    pub fn p(self) -> PValue {
+        if self.two_sided {
+            self.side.two_sided(self.side)
+        } else {
+            self.side
+        }
+    }
+
+    /// Probability of the observed value itself.
+    pub fn mass(self) -> f64 {
+        self.mass
+    }
 
     /// The randomised p-value for `u` uniform in (0, 1): exactly uniform under the null
     /// hypothesis, also for discrete data (Rubin-Delanchy, Heard and Lawson, JASA 2019).
     pub fn randomised(self, u: f64) -> f64 {
-        (self.p.get() - (1.0 - u) * self.pmf).clamp(0.0, 1.0)
+        let side = (self.side.get() - (1.0 - u) * self.mass).clamp(0.0, 1.0);
+        if self.two_sided {
+            2.0 * side.min(1.0 - side)
+        } else {
+            side
+        }
     }
 
     /// The chance that the randomised p-value is at most `level`: summed over tests its
     /// expectation is `level` times their number, without drawing anything.
     pub fn chance_below(self, level: f64) -> f64 {
-        let p = self.p.get();
-        if p <= level {
-            return 1.0;
-        }
-        if self.pmf <= 0.0 {
-            return 0.0;
-        }
-        ((level - (p - self.pmf)) / self.pmf).clamp(0.0, 1.0)
-    }
-
-    /// Both tails were looked at, and this one is the smaller.
-    pub fn doubled(self) -> Tail {
-        Tail {
-            p: self.p.two_sided(self.p),
-            pmf: 2.0 * self.pmf,
+        let side = self.side.get();
+        let below = |level: f64| {
+            if side <= level {
+                1.0
+            } else if self.mass <= 0.0 {
+                0.0
+            } else {
+                ((level - (side - self.mass)) / self.mass).clamp(0.0, 1.0)
+            }
+        };
+        if self.two_sided {
+            below(level / 2.0) + 1.0 - below(1.0 - level / 2.0)
+        } else {
+            below(level)
         }
     }
 }

@@ -1,0 +1,105 @@
+//! The budget: how many false alarms a day people accept decides every threshold.
+//!
+//! The whole is split over the detections by weight, and over the windows of a detection
+//! evenly. A finding of p-value p in a series that makes n tests a day would be matched or
+//! outdone by chance n·p times a day; scaled by the series' share of the budget this is one
+//! figure for all detections, by which their alerts rank: how many alarms a day at least this
+//! strong the whole daemon would raise on quiet traffic. It fires where that figure is within
+//! the budget.
+
+use crate::detection::{Plan, SeriesId};
+use crate::domain::EventTime;
+use crate::score::Judgement;
+use crate::statistics::PValue;
+
+/// The shares of the budget.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    /// Per series: its share of the whole, and how many of its windows make a day.
+    series: Vec<(f64, f64)>,
+    whole: f64,
+}
+
+impl Budget {
+    /// Splits `whole` false alarms a day.
+    pub fn new(plan: &Plan, whole: f64) -> Budget {
+        let total: f64 = plan
+            .detections
+            .iter()
+            .map(|detection| detection.policy.weight)
+            .sum();
+        let series = plan
+            .series
+            .iter()
+            .map(|series| {
+                let detection = &plan.detections[series.detection];
+                let share = detection.policy.weight / total / detection.windows.len() as f64;
+                (share, series.span.per_day())
+            })
+            .collect();
+        Budget { series, whole }
+    }
+
+    /// How many alarms a day at least this strong the whole daemon would raise by chance.
+    pub fn false_alarms_per_day(&self, judgement: &Judgement, p: PValue) -> f64 {
+        let (share, windows_per_day) = self.series[judgement.series];
+        let tests_per_day = judgement.tests.max(1) as f64 * windows_per_day;
+        (p.get() * tests_per_day / share).max(1e-300)
+    }
+
+    /// The p-value below which a series fires when it makes this many tests a window.
+    pub fn threshold(&self, series: SeriesId, tests: u64) -> PValue {
+        let (share, windows_per_day) = self.series[series];
+        PValue::new(self.whole * share / (tests.max(1) as f64 * windows_per_day))
+    }
+}
+
+/// Bounds how many alerts there can be: so many a day, twice as many at once.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenBucket {
+    per_day: f64,
+    tokens: f64,
+    filled: Option<EventTime>,
+}
+
+impl TokenBucket {
+    /// A full bucket.
+    pub fn new(per_day: f64) -> TokenBucket {
+        TokenBucket {
+            per_day,
+            tokens: 2.0 * per_day,
+            filled: None,
+        }
+    }
+
+    /// Takes a token, if there is one.
+    pub fn take(&mut self, now: EventTime) -> bool {
+        let passed = self
+            .filled
+            .map_or(0.0, |filled| (now - filled).in_days().max(0.0));
+        self.filled = self.filled.max(Some(now));
+        self.tokens = (self.tokens + passed * self.per_day).min(2.0 * self.per_day);
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Span;
+
+    #[test]
+    fn the_bucket_gives_its_rate_and_no_more() {
+        let mut bucket = TokenBucket::new(10.0);
+        let hours = (0..24 * 30).map(|hour| EventTime(0) + Span::hours(hour));
+        let taken: usize = hours
+            .flat_map(|hour| [hour; 4])
+            .filter(|hour| bucket.take(*hour))
+            .count();
+        assert!((20 + 10 * 29..=20 + 10 * 30).contains(&taken), "{taken}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Plain words for an alert.
+
+use crate::detection::{Detection, Figures, Test};
+use crate::domain::{AlertWindow, label_of};
+use crate::score::Finding;
+use std::collections::BTreeMap;
+
+/// The detection's sentence with the finding's figures.
+pub(super) fn explain(
+    detection: &Detection,
+    entity: &BTreeMap<&'static str, String>,
+    window: AlertWindow,
+    finding: &Finding,
+) -> String {
+    let write = if matches!(detection.test, Test::Ratio { .. }) {
+        percent
+    } else {
+        count
+    };
+    let (observed, expected) = (finding.observed, finding.expected);
+    let effect = if expected > 0.0 && observed > 0.0 {
+        let times = observed.max(expected) / observed.min(expected);
+        if times < 10.0 {
+            format!("×{times:.1}")
+        } else {
+            format!("×{}", count(times))
+        }
+    } else {
+        String::from("from nothing")
+    };
+    detection.policy.explain.fill(&Figures {
+        entity: &label_of(entity),
+        observed: &write(observed),
+        expected: &write(expected),
+        window: &(window.end - window.start).to_string(),
+        effect: &effect,
+        change: if observed >= expected { "more" } else { "less" },
+    })
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+/// A count as people write it: thousands apart, and decimals only where it is small.
+fn count(value: f64) -> String {
+    if value > 0.0 && value < 10.0 && value.fract() != 0.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_read_well() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.25, "0.2"),
+            (9.0, "9"),
+            (31.4, "31"),
+            (4_012.0, "4,012"),
+            (1_234_567.0, "1,234,567"),
+        ] {
+            assert_eq!(count(value), text);
+        }
+        assert_eq!(percent(0.925), "92 %");
+    }
+}

@@ -1,0 +1,417 @@
+//! The catalogue: shipped entries, changed and added to by the configuration's own.
+
+use super::CATALOGUE;
+use super::reader::{Node, Reader};
+use super::settings::span;
+use crate::detection::{
+    Condition, Detection, Direction, Lists, Plan, Policy, Requirement, Template, Test,
+    window_conflict,
+};
+use crate::domain::{Action, AlertClass, Kind, Member, Outcome, Relation, Severity, Span};
+use crate::limits::{DETECTIONS_MAX, KEY_MEMBERS_MAX, WINDOWS_MAX};
+use crate::measure::Expression;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+const KEYS: [&str; 19] = [
+    "name",
+    "enabled",
+    "class",
+    "entity",
+    "pool",
+    "where",
+    "measure",
+    "window",
+    "test",
+    "direction",
+    "at_least",
+    "min_trials",
+    "false_alarms_per_day",
+    "min_effect",
+    "min_difference",
+    "severity",
+    "explain",
+    "benign_causes",
+    "references",
+];
+
+/// An entry as it was typed: what was left out is `None`.
+#[derive(Clone, Default)]
+struct Entry {
+    name: String,
+    enabled: Option<bool>,
+    class: Option<AlertClass>,
+    entity: Option<Vec<Member>>,
+    pool: Option<Member>,
+    conditions: Option<Vec<Condition>>,
+    measure: Option<Expression>,
+    windows: Option<Vec<Span>>,
+    test: Option<TestName>,
+    direction: Option<Direction>,
+    at_least: Option<u64>,
+    min_trials: Option<u64>,
+    weight: Option<f64>,
+    min_effect: Option<f64>,
+    min_difference: Option<f64>,
+    severity: Option<Severity>,
+    explain: Option<Template>,
+    benign_causes: Option<Vec<String>>,
+    references: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum TestName {
+    Rate,
+    Ratio,
+    FirstSeen,
+    Rule,
+}
+
+impl Entry {
+    /// What `newer` says, and where it says nothing, what this says.
+    fn changed_by(self, newer: Entry) -> Entry {
+        Entry {
+            name: newer.name,
+            enabled: newer.enabled.or(self.enabled),
+            class: newer.class.or(self.class),
+            entity: newer.entity.or(self.entity),
+            pool: newer.pool.or(self.pool),
+            conditions: newer.conditions.or(self.conditions),
+            measure: newer.measure.or(self.measure),
+            windows: newer.windows.or(self.windows),
+            test: newer.test.or(self.test),
+            direction: newer.direction.or(self.direction),
+            at_least: newer.at_least.or(self.at_least),
+            min_trials: newer.min_trials.or(self.min_trials),
+            weight: newer.weight.or(self.weight),
+            min_effect: newer.min_effect.or(self.min_effect),
+            min_difference: newer.min_difference.or(self.min_difference),
+            severity: newer.severity.or(self.severity),
+            explain: newer.explain.or(self.explain),
+            benign_causes: newer.benign_causes.or(self.benign_causes),
+            references: newer.references.or(self.references),
+        }
+    }
+}
+
+/// Reads the shipped catalogue with the changes of `own`; mistakes are left with the reader.
+pub(super) fn read(
+    reader: &Reader,
+    own: Option<&Node<'_>>,
+    lists: &Lists,
+    pane: Span,
+) -> Option<Plan> {
+    let shipped = Reader::new("config/catalogue.yaml", CATALOGUE, Path::new("."));
+    let mut entries: Vec<(Entry, Option<Node<'_>>)> = Vec::new();
+    let root = shipped.root();
+    let shipped_list = root.as_ref().and_then(|root| root.fields(&["detections"]));
+    if let Some(list) = shipped_list
+        .as_ref()
+        .and_then(|fields| fields.get("detections"))
+    {
+        for node in list.items().unwrap_or_default() {
+            entries.extend(read_entry(&node, lists).map(|entry| (entry, None)));
+        }
+    }
+    let mut named = BTreeSet::new();
+    for node in own.and_then(Node::items).unwrap_or_default() {
+        let Some(entry) = read_entry(&node, lists) else {
+            continue;
+        };
+        if !named.insert(entry.name.clone()) {
+            node.error(format!("`{}` stands twice in this list", entry.name));
+            continue;
+        }
+        match entries
+            .iter_mut()
+            .find(|(known, _)| known.name == entry.name)
+        {
+            Some((known, place)) => {
+                *known = std::mem::take(known).changed_by(entry);
+                *place = Some(node);
+            }
+            None => entries.push((entry, Some(node))),
+        }
+    }
+    let mut detections = Vec::new();
+    for (entry, node) in entries {
+        if entry.enabled == Some(false) {
+            continue;
+        }
+        match resolve(entry, pane) {
+            Ok(detection) => detections.push(detection),
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    match &node {
+                        Some(node) => node.error(mistake),
+                        None => root.iter().for_each(|root| root.error(mistake.clone())),
+                    }
+                }
+            }
+        }
+    }
+    if detections.is_empty() || detections.len() > DETECTIONS_MAX {
+        if let Some(own) = own {
+            own.error(format!(
+                "must leave from 1 to {DETECTIONS_MAX} detections switched on"
+            ));
+        }
+    }
+    drop(shipped_list);
+    let plan = Plan::new(detections, pane);
+    if let (Some((shorter, longer)), Some(own)) = (window_conflict(&plan), own) {
+        own.error(format!(
+            "windows on the same entity and events must be multiples of each other; {longer} is no multiple of {shorter}"
+        ));
+    }
+    drop(root);
+    reader.absorb(shipped);
+    Some(plan)
+}
+
+fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
+    let fields = node.fields(&KEYS)?;
+    let Some(name) = fields.get("name") else {
+        node.error("needs a name");
+        return None;
+    };
+    let name = name.parsed(|text| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if !text.is_empty() && text.len() <= 64 && text.chars().all(fits) {
+            Ok(text.to_owned())
+        } else {
+            Err(format!(
+                "`{text}` is no name; write up to 64 small letters, digits and underscores"
+            ))
+        }
+    })?;
+    let texts = |node: &Node<'_>| {
+        node.items()
+            .map(|items| items.iter().filter_map(Node::text).collect())
+    };
+    let classes = AlertClass::ALL.map(|class| (class.name(), class));
+    let severities = Severity::ALL.map(|severity| (severity.name(), severity));
+    let directions = [Direction::Up, Direction::Down, Direction::Both]
+        .map(|direction| (direction.name(), direction));
+    let tests = [
+        ("rate", TestName::Rate),
+        ("ratio", TestName::Ratio),
+        ("first_seen", TestName::FirstSeen),
+        ("rule", TestName::Rule),
+    ];
+    let get = |name: &str| fields.get(name);
+    Some(Entry {
+        name,
+        enabled: get("enabled").and_then(Node::truth),
+        class: get("class").and_then(|node| node.word(&classes)),
+        entity: get("entity").and_then(read_entity),
+        pool: get("pool").and_then(member),
+        conditions: get("where").and_then(|node| read_conditions(node, lists)),
+        measure: get("measure").and_then(|node| node.parsed(Expression::parse)),
+        windows: get("window").and_then(read_windows),
+        test: get("test").and_then(|node| node.word(&tests)),
+        direction: get("direction").and_then(|node| node.word(&directions)),
+        at_least: get("at_least").and_then(|node| node.whole(1, u64::MAX)),
+        min_trials: get("min_trials").and_then(|node| node.whole(1, 1_000_000)),
+        weight: get("false_alarms_per_day").and_then(|node| node.number(1e-6, 1e6)),
+        min_effect: get("min_effect").and_then(|node| node.number(1.0, 1e6)),
+        min_difference: get("min_difference").and_then(|node| node.number(0.0, 1e15)),
+        severity: get("severity").and_then(|node| node.word(&severities)),
+        explain: get("explain").and_then(|node| node.parsed(Template::parse)),
+        benign_causes: get("benign_causes").and_then(texts),
+        references: get("references").and_then(texts),
+    })
+}
+
+fn member(node: &Node<'_>) -> Option<Member> {
+    node.parsed(|text| {
+        Member::named(text).ok_or_else(|| {
+            let names = Member::ALL.map(Member::name);
+            format!(
+                "`{text}` is no member of an event; members are {}",
+                names.join(", ")
+            )
+        })
+    })
+}
+
+fn read_entity(node: &Node<'_>) -> Option<Vec<Member>> {
+    let members: Vec<Member> = node.one_or_many()?.iter().filter_map(member).collect();
+    let different: BTreeSet<_> = members.iter().collect();
+    if members.is_empty() || members.len() > KEY_MEMBERS_MAX || different.len() < members.len() {
+        node.error(format!(
+            "must name 1 to {KEY_MEMBERS_MAX} different members"
+        ));
+        return None;
+    }
+    Some(members)
+}
+
+fn read_windows(node: &Node<'_>) -> Option<Vec<Span>> {
+    let read = |node: &Node<'_>| span(node, Span::MINUTE, Span::days(28));
+    let mut windows: Vec<Span> = node.one_or_many()?.iter().filter_map(read).collect();
+    windows.sort_unstable();
+    windows.dedup();
+    if windows.is_empty() || windows.len() > WINDOWS_MAX {
+        node.error(format!("must name 1 to {WINDOWS_MAX} lengths of time"));
+        return None;
+    }
+    Some(windows)
+}
+
+fn read_conditions(node: &Node<'_>, lists: &Lists) -> Option<Vec<Condition>> {
+    let mut conditions = Vec::new();
+    for (name, node) in node.members()? {
+        let Some(member) = Member::named(&name) else {
+            let names = Member::ALL.map(Member::name);
+            node.error(format!(
+                "is no member of an event; members are {}",
+                names.join(", ")
+            ));
+            continue;
+        };
+        let requirement = if node.is_mapping() {
+            read_list_requirement(&node, lists)
+        } else {
+            let values: Vec<String> = node
+                .one_or_many()?
+                .iter()
+                .filter_map(|node| read_value(member, node))
+                .collect();
+            Some(match values.as_slice() {
+                [word] if word == "present" => Requirement::Present,
+                _ => Requirement::OneOf(values),
+            })
+        };
+        conditions.extend(requirement.map(|requirement| Condition {
+            member,
+            requirement,
+        }));
+    }
+    // The kind is asked first: it is what most events fail.
+    conditions.sort_by_key(|condition| condition.member);
+    Some(conditions)
+}
+
+/// A value that the member can have: a misspelt word would never match, and nobody would know.
+fn read_value(member: Member, node: &Node<'_>) -> Option<String> {
+    let value = node.text()?;
+    let known: Vec<&str> = match member {
+        Member::Kind => Kind::ALL.iter().map(|kind| kind.name()).collect(),
+        Member::Action => Action::ALL.iter().map(|action| action.name()).collect(),
+        Member::Outcome => Outcome::ALL.iter().map(|outcome| outcome.name()).collect(),
+        Member::Relation => Relation::ALL
+            .iter()
+            .map(|relation| relation.name())
+            .collect(),
+        _ => return Some(value),
+    };
+    if value != "present" && !known.contains(&value.as_str()) {
+        node.error(format!(
+            "`{value}` is no {member}; it can be {}",
+            known.join(", ")
+        ));
+        return None;
+    }
+    Some(value)
+}
+
+fn read_list_requirement(node: &Node<'_>, lists: &Lists) -> Option<Requirement> {
+    let fields = node.fields(&["in"])?;
+    let Some(name) = fields.get("in").and_then(Node::text) else {
+        fields
+            .node
+            .error("must be a value, a list of values, `present`, or {in: LIST}");
+        return None;
+    };
+    match lists.get(&name) {
+        Some(list) => Some(Requirement::Listed(name, Arc::clone(list))),
+        None => {
+            fields
+                .node
+                .error(format!("there is no list `{name}` under `lists`"));
+            None
+        }
+    }
+}
+
+/// Checks an entry as a whole.
+fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
+    let mut mistakes = Vec::new();
+    let name = entry.name;
+    let mut missing = |what: &str| mistakes.push(format!("`{name}` needs {what}"));
+    if entry.class.is_none() {
+        missing("class");
+    }
+    if entry.entity.is_none() {
+        missing("entity");
+    }
+    if entry.measure.is_none() {
+        missing("measure");
+    }
+    if entry.windows.is_none() {
+        missing("window");
+    }
+    if entry.test.is_none() {
+        missing("test");
+    }
+    if entry.explain.is_none() {
+        missing("explain");
+    }
+    let (Some(class), Some(entity), Some(measure), Some(windows), Some(test), Some(explain)) = (
+        entry.class,
+        entry.entity,
+        entry.measure,
+        entry.windows,
+        entry.test,
+        entry.explain,
+    ) else {
+        return Err(mistakes);
+    };
+    if let Some(window) = windows.iter().find(|window| window.0 % pane.0 != 0) {
+        mistakes.push(format!(
+            "`{name}`: the window {window} is no multiple of time.pane, {pane}"
+        ));
+    }
+    if (test == TestName::Ratio) != measure.per.is_some() {
+        mistakes.push(format!("`{name}`: the test ratio, and no other, needs a measure that is a ratio, such as distinct(shipment) / count"));
+    }
+    if test == TestName::FirstSeen && entity.len() < 2 {
+        mistakes.push(format!("`{name}`: the test first_seen needs an entity of two members or more: from whom, to whom"));
+    }
+    if entry.direction.is_some() && test != TestName::Rate {
+        mistakes.push(format!("`{name}`: only the test rate has a direction"));
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    Ok(Detection {
+        name,
+        entity,
+        pool: entry.pool,
+        conditions: entry.conditions.unwrap_or_default(),
+        measure,
+        windows,
+        test: match test {
+            TestName::Rate => Test::Rate(entry.direction.unwrap_or(Direction::Up)),
+            TestName::Ratio => Test::Ratio {
+                trials_min: entry.min_trials.unwrap_or(50),
+            },
+            TestName::FirstSeen => Test::FirstSeen,
+            TestName::Rule => Test::Rule {
+                at_least: entry.at_least.unwrap_or(1),
+            },
+        },
+        policy: Policy {
+            class,
+            weight: entry.weight.unwrap_or(0.5),
+            min_effect: entry.min_effect.unwrap_or(1.0),
+            min_difference: entry.min_difference.unwrap_or(0.0),
+            severity: entry.severity.unwrap_or(Severity::Warning),
+            explain,
+            benign_causes: entry.benign_causes.unwrap_or_default(),
+            references: entry.references.unwrap_or_default(),
+        },
+    })
+}

@@ -1,0 +1,64 @@
+//! Configuration: what a person typed, and what it comes to.
+//!
+//! A file is read into [`Config`] whole, or refused whole: all mistakes are reported at once,
+//! each with its file, line and key. Unknown keys are mistakes.
+
+mod detections;
+mod reader;
+mod settings;
+mod show;
+mod substitute;
+
+pub use reader::{ConfigError, ConfigErrors};
+pub use settings::{
+    AlertOutput, BaselineConfig, Config, HttpConfig, KafkaConfig, LogConfig, LogFormat, Start,
+    TimeConfig,
+};
+
+use crate::limits::CONFIG_BYTES_MAX;
+use reader::Reader;
+use std::path::Path;
+
+/// The shipped catalogue, as text.
+pub const CATALOGUE: &str = include_str!("../../config/catalogue.yaml");
+/// The shipped settings, as text.
+pub const SETTINGS: &str = include_str!("../../config/vigie.yaml");
+
+impl Config {
+    /// Reads a file; without one, the defaults.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
+        let Some(path) = path else {
+            return Config::parse("defaults", "{}", Path::new("."));
+        };
+        let name = path.display().to_string();
+        let text = read_file(path).map_err(|say| ConfigErrors::one(&name, say))?;
+        let directory = path.parent().unwrap_or(Path::new("."));
+        Config::parse(&name, &text, directory)
+    }
+
+    /// Reads a text; files it names are relative to `directory`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Config, ConfigErrors> {
+        let reader = Reader::new(name, text, directory);
+        let config = settings::read(&reader);
+        reader.finish(config)
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let size = std::fs::metadata(path)
+        .map_err(|error| error.to_string())?
+        .len();
+    if size > CONFIG_BYTES_MAX {
+        return Err(format!("is larger than {CONFIG_BYTES_MAX} bytes"));
+    }
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,444 @@
+//! The settings, section by section.
+
+use super::detections;
+use super::reader::{Node, Reader};
+use crate::alert::AlertSettings;
+use crate::detection::{Lists, Plan};
+use crate::domain::{EventTime, Span};
+use crate::engine::EngineSettings;
+use crate::limits::PANE_MINUTES_MAX;
+use crate::observe::{ObserveSettings, TimeBound};
+use crate::score::ScoreSettings;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The source.
+    pub kafka: KafkaConfig,
+    /// Event time.
+    pub time: TimeConfig,
+    /// Baselines.
+    pub baseline: BaselineConfig,
+    /// Thresholds.
+    pub alerts: AlertSettings,
+    /// Where alert records go.
+    pub output: AlertOutput,
+    /// The server.
+    pub http: HttpConfig,
+    /// The log.
+    pub log: LogConfig,
+    /// Lists of values.
+    pub lists: Lists,
+    /// The compiled catalogue.
+    pub plan: Arc<Plan>,
+}
+
+/// Where reading starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest message there is.
+    Earliest,
+    /// At messages yet to come.
+    Latest,
+    /// At what was written so long ago.
+    Ago(Span),
+    /// At what was written then.
+    At(EventTime),
+}
+
+/// `kafka`
+#[derive(Clone, Debug, PartialEq)]
+pub struct KafkaConfig {
+    /// Bootstrap servers.
+    pub brokers: String,
+    /// Topics with shipment events.
+    pub topics: Vec<String>,
+    /// Consumer group.
+    pub group: String,
+    /// Where reading starts.
+    pub start: Start,
+    /// Options for librdkafka.
+    pub options: BTreeMap<String, String>,
+}
+
+/// `time`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimeConfig {
+    /// What bounds the times that producers claim.
+    pub bound: TimeBound,
+    /// How long a pane stays open for stragglers.
+    pub allowed_lateness: Span,
+    /// Length of a pane.
+    pub pane: Span,
+    /// When a partition counts as idle.
+    pub idle_after: Span,
+}
+
+/// `baseline`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BaselineConfig {
+    /// Half-life of what a baseline knows.
+    pub half_life: Span,
+    /// When an entity is forgotten.
+    pub forget_after: Span,
+    /// Key of all hashes of identifiers.
+    pub hash_key: (u64, u64),
+}
+
+/// Where alert records go.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlertOutput {
+    /// A Kafka topic.
+    pub topic: Option<String>,
+    /// A file, or `-`.
+    pub file: Option<PathBuf>,
+}
+
+/// `http`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HttpConfig {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// `log`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogConfig {
+    /// What is worth a line.
+    pub level: tracing::Level,
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+impl Config {
+    /// What the stages need of it.
+    pub fn engine(&self) -> EngineSettings {
+        EngineSettings {
+            plan: Arc::clone(&self.plan),
+            observe: ObserveSettings {
+                time_bound: self.time.bound,
+                allowed_lateness: self.time.allowed_lateness,
+                hash_key: self.baseline.hash_key,
+            },
+            score: ScoreSettings {
+                half_life: self.baseline.half_life,
+                forget_after: self.baseline.forget_after,
+                allowed_lateness: self.time.allowed_lateness,
+                hash_key: self.baseline.hash_key,
+            },
+            alert: self.alerts,
+        }
+    }
+}
+
+/// Reads a whole document; mistakes are left with the reader.
+pub(super) fn read(reader: &Reader) -> Option<Config> {
+    let mut kafka = KafkaConfig {
+        brokers: String::from("localhost:9092"),
+        topics: vec![String::from("shipments")],
+        group: String::from("vigie"),
+        start: Start::Ago(Span::days(28)),
+        options: BTreeMap::new(),
+    };
+    let mut time = TimeConfig {
+        bound: TimeBound::Append,
+        allowed_lateness: Span::minutes(5),
+        pane: Span::MINUTE,
+        idle_after: Span(30_000),
+    };
+    let mut baseline = BaselineConfig {
+        half_life: Span::days(14),
+        forget_after: Span::days(35),
+        hash_key: (0, 0),
+    };
+    let mut alerts = AlertSettings {
+        false_alarms_per_day: 10.0,
+        alerts_per_day_max: 50.0,
+        resolve_after: Span::HOUR,
+        cooldown: Span::DAY,
+        critical_below: 1e-3,
+    };
+    let mut output = AlertOutput::default();
+    let mut http = HttpConfig {
+        listen: SocketAddr::from(([0, 0, 0, 0], 9477)),
+    };
+    let mut log = LogConfig {
+        level: tracing::Level::INFO,
+        format: LogFormat::Text,
+    };
+    let mut lists = Lists::from([(String::from("decoys"), Arc::default())]);
+    let mut entries = None;
+
+    const SECTIONS: [&str; 8] = [
+        "kafka",
+        "time",
+        "baseline",
+        "alerts",
+        "http",
+        "log",
+        "lists",
+        "detections",
+    ];
+    let root = reader.root();
+    if let Some(root) = root.as_ref().and_then(|root| root.fields(&SECTIONS)) {
+        if let Some(node) = root.get("kafka") {
+            read_kafka(node, &mut kafka);
+        }
+        if let Some(node) = root.get("time") {
+            read_time(node, &mut time);
+        }
+        if let Some(node) = root.get("baseline") {
+            read_baseline(node, &mut baseline);
+        }
+        if let Some(node) = root.get("alerts") {
+            read_alerts(node, &mut alerts, &mut output);
+        }
+        if let Some(fields) = root.get("http").and_then(|node| node.fields(&["listen"])) {
+            fields.read("listen", &mut http.listen, |node| {
+                node.parsed(|text| {
+                    text.parse()
+                        .map_err(|_| format!("`{text}` is no address; write 0.0.0.0:9477"))
+                })
+            });
+        }
+        if let Some(fields) = root
+            .get("log")
+            .and_then(|node| node.fields(&["level", "format"]))
+        {
+            fields.read("level", &mut log.level, |node| {
+                node.parsed(|text| {
+                    text.parse()
+                        .map_err(|_| String::from("must be one of error, warn, info, debug, trace"))
+                })
+            });
+            let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+            fields.read("format", &mut log.format, |node| node.word(&formats));
+        }
+        if let Some(node) = root.get("lists") {
+            read_lists(node, &mut lists);
+        }
+        entries = root.get("detections").cloned();
+    }
+    let plan = detections::read(reader, entries.as_ref(), &lists, time.pane)?;
+    Some(Config {
+        kafka,
+        time,
+        baseline,
+        alerts,
+        output,
+        http,
+        log,
+        lists,
+        plan: Arc::new(plan),
+    })
+}
+
+/// A length of time within bounds.
+pub(super) fn span(node: &Node<'_>, least: Span, most: Span) -> Option<Span> {
+    node.parsed(|text| {
+        let span = Span::parse(text)?;
+        if (least..=most).contains(&span) {
+            Ok(span)
+        } else {
+            Err(format!("must be from {least} to {most}"))
+        }
+    })
+}
+
+fn read_kafka(node: &Node<'_>, kafka: &mut KafkaConfig) {
+    let Some(fields) = node.fields(&["brokers", "topics", "group", "start", "options"]) else {
+        return;
+    };
+    let not_empty = |node: &Node<'_>| {
+        node.parsed(|text| {
+            if text.is_empty() {
+                Err(String::from("must not be empty"))
+            } else {
+                Ok(text.to_owned())
+            }
+        })
+    };
+    fields.read("brokers", &mut kafka.brokers, not_empty);
+    fields.read("group", &mut kafka.group, not_empty);
+    fields.read("topics", &mut kafka.topics, |node| {
+        let topics: Vec<String> = node.one_or_many()?.iter().filter_map(not_empty).collect();
+        if topics.is_empty() {
+            node.error("must name at least one topic");
+        }
+        Some(topics)
+    });
+    fields.read("start", &mut kafka.start, |node| node.parsed(parse_start));
+    if let Some(options) = fields.get("options").and_then(Node::members) {
+        for (name, node) in options {
+            match refusal(&name) {
+                Some(reason) => node.error(reason),
+                None => kafka.options.extend(node.text().map(|value| (name, value))),
+            }
+        }
+    }
+}
+
+fn parse_start(text: &str) -> Result<Start, String> {
+    match text {
+        "earliest" => return Ok(Start::Earliest),
+        "latest" => return Ok(Start::Latest),
+        _ => {}
+    }
+    if let Ok(ago) = Span::parse(text) {
+        return Ok(Start::Ago(ago));
+    }
+    let at: Result<jiff::Timestamp, _> = text.parse();
+    at.map(|at| Start::At(EventTime(at.as_millisecond())))
+        .map_err(|_| {
+            format!(
+                "`{text}` is no place to start; write earliest, latest, 14d or an RFC 3339 time"
+            )
+        })
+}
+
+/// Why an option of librdkafka is not passed through, if it is not.
+fn refusal(option: &str) -> Option<&'static str> {
+    match option {
+        "plugin.library.paths" | "sasl.kerberos.kinit.cmd" => Some("is refused: it runs code"),
+        "bootstrap.servers" | "metadata.broker.list" => Some("is set by kafka.brokers"),
+        "group.id" => Some("is set by kafka.group"),
+        "auto.offset.reset" => Some("is set by kafka.start"),
+        "enable.auto.commit"
+        | "enable.auto.offset.store"
+        | "enable.partition.eof"
+        | "partition.assignment.strategy"
+        | "enable.idempotence" => {
+            Some("is vigie's own: offsets are stored once their work is done")
+        }
+        _ => None,
+    }
+}
+
+fn read_time(node: &Node<'_>, time: &mut TimeConfig) {
+    let Some(fields) = node.fields(&["bound", "allowed_lateness", "pane", "idle_after"]) else {
+        return;
+    };
+    let bounds = [
+        ("append", TimeBound::Append),
+        ("neighbours", TimeBound::Neighbours),
+        ("none", TimeBound::None),
+    ];
+    fields.read("bound", &mut time.bound, |node| node.word(&bounds));
+    fields.read("allowed_lateness", &mut time.allowed_lateness, |node| {
+        span(node, Span::ZERO, Span::days(7))
+    });
+    fields.read("pane", &mut time.pane, |node| {
+        let pane = span(node, Span::SECOND, Span::minutes(PANE_MINUTES_MAX))?;
+        if Span::HOUR.0 % pane.0 != 0 {
+            node.error("must divide an hour");
+        }
+        Some(pane)
+    });
+    fields.read("idle_after", &mut time.idle_after, |node| {
+        span(node, Span::SECOND, Span::DAY)
+    });
+}
+
+fn read_baseline(node: &Node<'_>, baseline: &mut BaselineConfig) {
+    let Some(fields) = node.fields(&["half_life", "forget_after", "hash_key"]) else {
+        return;
+    };
+    fields.read("half_life", &mut baseline.half_life, |node| {
+        span(node, Span::DAY, Span::days(365))
+    });
+    fields.read("forget_after", &mut baseline.forget_after, |node| {
+        span(node, Span::days(2), Span::days(730))
+    });
+    fields.read("hash_key", &mut baseline.hash_key, |node| {
+        node.parsed(|text| {
+            let key = (text.len() == 32)
+                .then(|| u128::from_str_radix(text, 16).ok())
+                .flatten();
+            key.map(|key| ((key >> 64) as u64, key as u64))
+                .ok_or_else(|| {
+                    String::from(
+                        "must be 32 hexadecimal digits, as `openssl rand -hex 16` prints them",
+                    )
+                })
+        })
+    });
+}
+
+fn read_alerts(node: &Node<'_>, alerts: &mut AlertSettings, output: &mut AlertOutput) {
+    const KEYS: [&str; 7] = [
+        "false_alarms_per_day",
+        "per_day_max",
+        "resolve_after",
+        "cooldown",
+        "critical_below",
+        "topic",
+        "file",
+    ];
+    let Some(fields) = node.fields(&KEYS) else {
+        return;
+    };
+    fields.read(
+        "false_alarms_per_day",
+        &mut alerts.false_alarms_per_day,
+        |node| node.number(1e-6, 1e6),
+    );
+    fields.read("per_day_max", &mut alerts.alerts_per_day_max, |node| {
+        node.number(1.0, 1e6)
+    });
+    fields.read("resolve_after", &mut alerts.resolve_after, |node| {
+        span(node, Span::ZERO, Span::days(30))
+    });
+    fields.read("cooldown", &mut alerts.cooldown, |node| {
+        span(node, Span::ZERO, Span::days(365))
+    });
+    fields.read("critical_below", &mut alerts.critical_below, |node| {
+        node.number(0.0, 1e6)
+    });
+    output.topic = fields.get("topic").and_then(Node::text);
+    output.file = fields.get("file").and_then(Node::text).map(PathBuf::from);
+}
+
+fn read_lists(node: &Node<'_>, lists: &mut Lists) {
+    for (name, node) in node.members().unwrap_or_default() {
+        let values = if node.is_mapping() {
+            node.fields(&["file"])
+                .and_then(|fields| fields.get("file").and_then(|node| list_file(node)))
+        } else {
+            node.items()
+                .map(|items| items.iter().filter_map(Node::text).collect())
+        };
+        if let Some(values) = values {
+            lists.insert(name, Arc::new(values.into_iter().collect()));
+        }
+    }
+}
+
+fn list_file(node: &Node<'_>) -> Option<Vec<String>> {
+    let path = node.directory().join(node.text()?);
+    match super::read_file(&path) {
+        Ok(text) => {
+            let lines = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'));
+            Some(lines.map(str::to_owned).collect())
+        }
+        Err(message) => {
+            node.error(format!("{}: {message}", path.display()));
+            None
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A configuration written out as YAML, with everything that was left out filled in.
+
+use super::settings::{Config, LogFormat, Start};
+use crate::detection::{Condition, Detection, Requirement, Test};
+use crate::observe::TimeBound;
+use saphyr::{MappingOwned, ScalarOwned, YamlEmitter, YamlOwned};
+
+fn text(value: impl ToString) -> YamlOwned {
+    YamlOwned::Value(ScalarOwned::String(value.to_string()))
+}
+
+fn number(value: f64) -> YamlOwned {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        YamlOwned::Value(ScalarOwned::Integer(value as i64))
+    } else {
+        YamlOwned::Value(ScalarOwned::FloatingPoint(value.into()))
+    }
+}
+
+fn list(items: impl IntoIterator<Item = YamlOwned>) -> YamlOwned {
+    YamlOwned::Sequence(items.into_iter().collect())
+}
+
+fn map<'k>(members: impl IntoIterator<Item = (&'k str, YamlOwned)>) -> YamlOwned {
+    let mut mapping = MappingOwned::new();
+    for (key, value) in members {
+        mapping.insert(text(key), value);
+    }
+    YamlOwned::Mapping(mapping)
+}
+
+impl Config {
+    /// The effective configuration as YAML that reads back to the same. Secrets are not shown.
+    pub fn to_yaml(&self) -> String {
+        let kafka = &self.kafka;
+        let options = kafka.options.iter().map(|(name, value)| {
+            let secret = ["password", "secret", "key.pem", "private"]
+                .iter()
+                .any(|word| name.contains(word));
+            (name.as_str(), text(if secret { "(hidden)" } else { value }))
+        });
+        let start = match kafka.start {
+            Start::Earliest => String::from("earliest"),
+            Start::Latest => String::from("latest"),
+            Start::Ago(ago) => ago.to_string(),
+            Start::At(at) => at.to_string(),
+        };
+        let bound = match self.time.bound {
+            TimeBound::Append => "append",
+            TimeBound::Neighbours => "neighbours",
+            TimeBound::None => "none",
+        };
+        let mut alerts = vec![
+            (
+                "false_alarms_per_day",
+                number(self.alerts.false_alarms_per_day),
+            ),
+            ("per_day_max", number(self.alerts.alerts_per_day_max)),
+            ("resolve_after", text(self.alerts.resolve_after)),
+            ("cooldown", text(self.alerts.cooldown)),
+            ("critical_below", number(self.alerts.critical_below)),
+        ];
+        alerts.extend(
+            self.output
+                .topic
+                .as_ref()
+                .map(|topic| ("topic", text(topic))),
+        );
+        alerts.extend(
+            self.output
+                .file
+                .as_ref()
+                .map(|file| ("file", text(file.display()))),
+        );
+        let lists = self.lists.iter().map(|(name, values)| {
+            let mut values: Vec<&String> = values.iter().collect();
+            values.sort();
+            (name.as_str(), list(values.into_iter().map(text)))
+        });
+        let whole = map([
+            (
+                "kafka",
+                map([
+                    ("brokers", text(&kafka.brokers)),
+                    ("topics", list(kafka.topics.iter().map(text))),
+                    ("group", text(&kafka.group)),
+                    ("start", text(start)),
+                    ("options", map(options)),
+                ]),
+            ),
+            (
+                "time",
+                map([
+                    ("bound", text(bound)),
+                    ("allowed_lateness", text(self.time.allowed_lateness)),
+                    ("pane", text(self.time.pane)),
+                    ("idle_after", text(self.time.idle_after)),
+                ]),
+            ),
+            (
+                "baseline",
+                map([
+                    ("half_life", text(self.baseline.half_life)),
+                    ("forget_after", text(self.baseline.forget_after)),
+                    ("hash_key", text("(hidden)")),
+                ]),
+            ),
+            ("alerts", map(alerts)),
+            ("http", map([("listen", text(self.http.listen))])),
+            (
+                "log",
+                map([
+                    ("level", text(self.log.level.as_str().to_lowercase())),
+                    (
+                        "format",
+                        text(if self.log.format == LogFormat::Json {
+                            "json"
+                        } else {
+                            "text"
+                        }),
+                    ),
+                ]),
+            ),
+            ("lists", map(lists)),
+            (
+                "detections",
+                list(self.plan.detections.iter().map(detection)),
+            ),
+        ]);
+        let mut yaml = String::new();
+        // Writing into a string cannot fail.
+        let _ = YamlEmitter::new(&mut yaml).dump(&(&whole).into());
+        yaml.push('\n');
+        yaml
+    }
+}
+
+fn detection(detection: &Detection) -> YamlOwned {
+    let policy = &detection.policy;
+    let mut members = vec![
+        ("name", text(&detection.name)),
+        ("class", text(policy.class.name())),
+        ("entity", list(detection.entity.iter().map(text))),
+    ];
+    members.extend(detection.pool.map(|pool| ("pool", text(pool))));
+    if !detection.conditions.is_empty() {
+        members.push(("where", map(detection.conditions.iter().map(condition))));
+    }
+    members.extend([
+        ("measure", text(detection.measure)),
+        ("window", list(detection.windows.iter().map(text))),
+        ("test", text(detection.test.name())),
+    ]);
+    match detection.test {
+        Test::Rate(direction) => members.push(("direction", text(direction.name()))),
+        Test::Ratio { trials_min } => members.push(("min_trials", number(trials_min as f64))),
+        Test::Rule { at_least } => members.push(("at_least", number(at_least as f64))),
+        Test::FirstSeen => {}
+    }
+    members.extend([
+        ("false_alarms_per_day", number(policy.weight)),
+        ("min_effect", number(policy.min_effect)),
+        ("min_difference", number(policy.min_difference)),
+        ("severity", text(policy.severity.name())),
+        ("explain", text(policy.explain.source())),
+        ("benign_causes", list(policy.benign_causes.iter().map(text))),
+        ("references", list(policy.references.iter().map(text))),
+    ]);
+    map(members)
+}
+
+fn condition(condition: &Condition) -> (&'static str, YamlOwned) {
+    let value = match &condition.requirement {
+        Requirement::Present => text("present"),
+        Requirement::Listed(name, _) => map([("in", text(name))]),
+        Requirement::OneOf(values) => match values.as_slice() {
+            [value] => text(value),
+            values => list(values.iter().map(text)),
+        },
+    };
+    (condition.member.name(), value)
+}

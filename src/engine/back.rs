@@ -1,0 +1,104 @@
+//! Stages 2 and 3.
+
+use super::{EngineSettings, Step};
+use crate::alert::{Alerting, Muted};
+use crate::detection::Plan;
+use crate::domain::Alert;
+use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a series has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SeriesStatus {
+    /// Tests made.
+    pub tests: u64,
+    /// Randomised p-values below each of the calibration levels, in expectation.
+    pub below: [f64; CALIBRATION_LEVELS.len()],
+}
+
+/// What the back can tell of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BackStatus {
+    /// Per detection of the plan, over all its windows.
+    pub detections: Vec<SeriesStatus>,
+    /// Alerts of open episodes, strongest first.
+    pub active: Vec<Alert>,
+    /// What was muted, by reason.
+    pub muted: BTreeMap<Muted, u64>,
+    /// Per group of the plan: entities with baselines, and entities forgotten.
+    pub entities: Vec<(usize, u64)>,
+    /// Bytes of baselines and open windows.
+    pub state_bytes: usize,
+}
+
+/// Scoring and alerting.
+pub struct Back {
+    plan: Arc<Plan>,
+    score: Score,
+    alerting: Alerting,
+    detections: Vec<SeriesStatus>,
+}
+
+impl Back {
+    /// Without history.
+    pub fn new(settings: &EngineSettings) -> Back {
+        Back {
+            score: Score::new(Arc::clone(&settings.plan), settings.score),
+            alerting: Alerting::new(Arc::clone(&settings.plan), settings.alert),
+            detections: vec![SeriesStatus::default(); settings.plan.detections.len()],
+            plan: Arc::clone(&settings.plan),
+        }
+    }
+
+    /// Takes a step of the front; gives the alert records that are now due.
+    pub fn take(&mut self, step: Step) -> Vec<Alert> {
+        self.take_observed(step, None)
+    }
+
+    /// As [`Back::take`], showing every test.
+    pub fn take_observed(&mut self, step: Step, observer: Option<ScoreObserver<'_>>) -> Vec<Alert> {
+        let judgements = match step {
+            Step::Assign(partition) => {
+                self.score.assign(partition);
+                Vec::new()
+            }
+            Step::Revoke(partition) => {
+                self.score.revoke(partition);
+                Vec::new()
+            }
+            Step::Progress(partition, progress) => {
+                self.score.step_observed(partition, progress, observer)
+            }
+        };
+        judgements.iter().for_each(|judgement| self.note(judgement));
+        self.alerting.step(&judgements)
+    }
+
+    fn note(&mut self, judgement: &Judgement) {
+        let status = &mut self.detections[self.plan.series[judgement.series].detection];
+        status.tests += judgement.tests;
+        status
+            .below
+            .iter_mut()
+            .zip(judgement.below)
+            .for_each(|(sum, below)| *sum += below);
+    }
+
+    /// What the back can tell of itself.
+    pub fn status(&self) -> BackStatus {
+        let mut active: Vec<Alert> = self.alerting.active().cloned().collect();
+        active.sort_by(|one, other| {
+            one.false_alarms_per_day
+                .total_cmp(&other.false_alarms_per_day)
+                .then_with(|| one.id.cmp(&other.id))
+        });
+        BackStatus {
+            detections: self.detections.clone(),
+            active,
+            muted: self.alerting.muted().clone(),
+            entities: self.score.entities().collect(),
+            state_bytes: self.score.state_bytes(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The stages joined: what a source feeds and a sink empties.
+//!
+//! [`Front`] is stage 1 for all partitions, [`Back`] stages 2 and 3. [`Engine`] runs them in one
+//! step, for tests and for whoever wants results at once; [`Pipeline`] runs the back on a thread
+//! of its own behind a bounded queue. What they compute is the same. The engine does no I/O and
+//! looks at no clock.
+
+mod back;
+mod counts;
+mod front;
+mod pipeline;
+
+pub use back::{Back, BackStatus, SeriesStatus};
+pub use counts::Counts;
+pub use front::{Front, Step};
+pub use pipeline::{Pipeline, PipelineError, StepDone};
+
+use crate::alert::AlertSettings;
+use crate::detection::Plan;
+use crate::domain::{Alert, EventTime};
+use crate::observe::{ObserveSettings, Verdict};
+use crate::score::ScoreSettings;
+use std::sync::Arc;
+
+/// Everything the stages need to know.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// The compiled catalogue.
+    pub plan: Arc<Plan>,
+    /// Stage 1.
+    pub observe: ObserveSettings,
+    /// Stage 2.
+    pub score: ScoreSettings,
+    /// Stage 3.
+    pub alert: AlertSettings,
+}
+
+/// The stages, run in one step.
+pub struct Engine {
+    front: Front,
+    back: Back,
+}
+
+impl Engine {
+    /// With no history, reading these partitions.
+    pub fn new(settings: &EngineSettings, partitions: impl IntoIterator<Item = i32>) -> Engine {
+        let mut engine = Engine {
+            front: Front::new(settings),
+            back: Back::new(settings),
+        };
+        for partition in partitions {
+            engine.back.take(engine.front.assign(partition));
+        }
+        engine
+    }
+
+    /// Takes one message; gives what became of it, and the alert records that are now due.
+    pub fn feed(
+        &mut self,
+        partition: i32,
+        offset: i64,
+        appended: Option<EventTime>,
+        bytes: &[u8],
+    ) -> (Verdict, Vec<Alert>) {
+        let (verdict, step) = self.front.feed(partition, offset, appended, bytes);
+        (
+            verdict,
+            step.map_or_else(Vec::new, |step| self.back.take(step)),
+        )
+    }
+
+    /// The input has ended.
+    pub fn finish(&mut self) -> Vec<Alert> {
+        let steps = self.front.finish();
+        steps
+            .into_iter()
+            .flat_map(|step| self.back.take(step))
+            .collect()
+    }
+
+    /// What was read so far.
+    pub fn counts(&self) -> &Counts {
+        self.front.counts()
+    }
+
+    /// The back, to look at.
+    pub fn back(&mut self) -> &mut Back {
+        &mut self.back
+    }
+}

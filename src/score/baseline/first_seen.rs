@@ -1,0 +1,166 @@
+//! Edges seen for the first time, weighed by how much they carry.
+//!
+//! How likely a new edge is at a source that is known for contacts to few others: after n
+//! contacts the next is new with probability α / (α + n) (the Ewens, or one-parameter
+//! Pitman-Yor, process; Sanna Passino and Heard 2019 score network edges so). α is learnt over
+//! all sources from how often contacts were in fact new. How likely one is that carries so much:
+//! Student's t on the logarithm of what edges of its class carry in a window. The two happen
+//! together by chance with the product of both.
+//!
+//! An edge stays new for a day, so that one that starts small is weighed again.
+
+use super::rate::Judged;
+use crate::domain::{EntityKey, EventTime, Span, first_member};
+use crate::score::entities::Entity;
+use crate::statistics::{PValue, Tail, ln_student_upper};
+use std::collections::HashMap;
+
+/// How long an edge is new.
+const NEW_FOR: Span = Span::DAY;
+/// New contacts and expected ones that stand for knowing nothing: α starts at 1.
+const ALPHA_PRIOR: f64 = 1.0;
+/// More degrees of freedom than this are not believed: the tail of sizes is heavy.
+const FREEDOM_MAX: f64 = 12.0;
+/// Windows of edges that must be known before sizes say anything.
+const SIZES_MIN: f64 = 10.0;
+/// Memory of sizes, in windows of edges.
+const SIZES_MEMORY: f64 = 20_000.0;
+/// Sizes farther out than this many standard deviations are learnt as if they stood there.
+const WINSOR_SD: f64 = 4.0;
+
+/// ln of what edges carry in a window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sizes {
+    n: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Sizes {
+    fn learn(&mut self, ln_size: f64) {
+        let shrink = if self.n >= SIZES_MEMORY {
+            1.0 - 1.0 / SIZES_MEMORY
+        } else {
+            1.0
+        };
+        let ln_size = if self.n >= SIZES_MIN {
+            let reach = WINSOR_SD * self.variance().sqrt();
+            ln_size.clamp(self.mean - reach, self.mean + reach)
+        } else {
+            ln_size
+        };
+        self.n = self.n * shrink + 1.0;
+        let delta = ln_size - self.mean;
+        self.mean += delta / self.n;
+        self.squares = self.squares * shrink + delta * (ln_size - self.mean);
+    }
+
+    fn variance(&self) -> f64 {
+        (self.squares / (self.n - 1.0)).max(0.01)
+    }
+
+    /// The chance that an edge carries at least this much.
+    fn upper(&self, ln_size: f64) -> PValue {
+        if self.n < SIZES_MIN {
+            return PValue::ONE;
+        }
+        let t = (ln_size - self.mean) / (self.variance() * (1.0 + 1.0 / self.n)).sqrt();
+        PValue::from_ln(ln_student_upper(t, (self.n - 1.0).min(FREEDOM_MAX)))
+    }
+}
+
+/// All edges of one series.
+#[derive(Debug, Default)]
+pub(in crate::score) struct FirstSeenSeries {
+    /// Per source, windows of edges so far.
+    contacts: HashMap<EntityKey, f64, ahash::RandomState>,
+    /// Per edge, how likely a new one was at its source when it was born; 0 before.
+    chance_at_birth: Vec<f32>,
+    sizes: Vec<Sizes>,
+    /// Contacts that were new although their source had had some, and what 1 / (1 + n) adds up
+    /// to over all contacts.
+    surprises: f64,
+    chances: f64,
+}
+
+impl FirstSeenSeries {
+    /// Judges the edges that appeared, each with what it carried, in order of their keys; tells
+    /// `each` of those still new; learns.
+    pub(in crate::score) fn judge(
+        &mut self,
+        entities: &[Entity],
+        classes: usize,
+        appeared: &[(usize, u64)],
+        end: EventTime,
+        mut each: impl FnMut(usize, Judged),
+    ) {
+        self.chance_at_birth.resize(entities.len(), 0.0);
+        self.sizes.resize_with(classes, Sizes::default);
+        let alpha = (self.surprises + ALPHA_PRIOR) / (self.chances + 1.0);
+        // Judge all before learning any: edges of one window must not see each other.
+        for &(row, size) in appeared {
+            let entity = &entities[row];
+            let contacts = self
+                .contacts
+                .get(first_member(&entity.key))
+                .copied()
+                .unwrap_or(0.0);
+            let born = self.chance_at_birth[row] == 0.0;
+            if born {
+                self.chance_at_birth[row] = (alpha / (alpha + contacts)) as f32;
+                self.surprises += f64::from(u8::from(contacts > 0.0));
+            }
+            let p = if is_new(entity, end) {
+                let chance = PValue::new(f64::from(self.chance_at_birth[row]));
+                chance.and(self.sizes[usize::from(entity.class)].upper(ln_size(size)))
+            } else {
+                PValue::ONE
+            };
+            each(
+                row,
+                Judged {
+                    expected: 0.0,
+                    tail: Tail::new(p, 0.0),
+                },
+            );
+        }
+        for &(row, size) in appeared {
+            let entity = &entities[row];
+            let key = first_member(&entity.key);
+            let contacts = match self.contacts.get_mut(key) {
+                Some(contacts) => contacts,
+                None => self.contacts.entry(EntityKey::new(key)).or_default(),
+            };
+            if *contacts > 0.0 {
+                self.chances += 1.0 / (1.0 + *contacts);
+            }
+            *contacts += 1.0;
+            if !is_new(entity, end) {
+                self.sizes[usize::from(entity.class)].learn(ln_size(size));
+            }
+        }
+    }
+
+    pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
+        self.chance_at_birth.resize(marks.len(), 0.0);
+        let mut row = 0;
+        self.chance_at_birth.retain(|_| {
+            row += 1;
+            marks[row - 1]
+        });
+    }
+
+    pub(in crate::score) fn bytes(&self) -> usize {
+        self.chance_at_birth.capacity() * size_of::<f32>()
+            + self.contacts.capacity() * size_of::<(EntityKey, f64)>()
+    }
+}
+
+fn ln_size(size: u64) -> f64 {
+    (size as f64).ln_1p()
+}
+
+/// The first member of an edge's key: whom it starts from.
+fn is_new(edge: &Entity, end: EventTime) -> bool {
+    end - edge.first_seen <= NEW_FOR
+}

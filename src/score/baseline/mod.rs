@@ -1,0 +1,16 @@
+//! Baselines: predictive distributions that learn.
+//!
+//! Each says, before looking, how likely every value of the next window is; answers with a tail
+//! probability; then learns, in constant time.
+
+mod evidence;
+mod first_seen;
+mod rate;
+mod ratio;
+mod rule;
+
+pub(super) use evidence::Learning;
+pub(super) use first_seen::FirstSeenSeries;
+pub(super) use rate::RateSeries;
+pub(super) use ratio::RatioSeries;
+pub(super) use rule::RuleSeries;

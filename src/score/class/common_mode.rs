@@ -1,0 +1,223 @@
+//! What moves all entities of a class at once, and by how much they scatter around it.
+//!
+//! The common mode of a window is the weighted median over the class of observed / expected.
+//! Entities too small to have a ratio of their own are summed over pools by a hash of their
+//! key, and each pool stands for one: a median of means. Without this a peak day of ×1.87
+//! raises thousands of false alarms; so few entities cannot move it, an attack does not hide
+//! itself.
+//!
+//! The sketch is made of integers and fixed point, so it merges in any order to the same bits.
+
+use super::super::entities::POOLS;
+use crate::statistics::FixedSum;
+
+const BINS: usize = 601;
+const BIN_WIDTH: f64 = 0.02;
+const BIN_CENTRE: f64 = 300.0;
+/// Expected count from which an entity has a ratio of its own.
+const SOLO_MIN: f64 = 8.0;
+/// Expected count from which its ratio says something about scatter rather than about counting.
+const SCATTER_MIN: f64 = 30.0;
+/// Entities whose scatter must be known before the class has one.
+const SCATTER_ENTITIES_MIN: u64 = 8;
+/// Entities' worth of weight that stands at "nothing unusual": two entities are no class.
+const PSEUDO_ENTITIES: u64 = 2;
+/// Weight of an entity that is measured well.
+const WEIGHT: f64 = 256.0;
+/// The median absolute deviation of a normal distribution is its standard deviation over this.
+const MAD_TO_SD: f64 = 1.4826;
+
+fn bin_of(ratio: f64) -> usize {
+    if ratio <= 0.0 {
+        return 0;
+    }
+    (ratio.ln() / BIN_WIDTH + BIN_CENTRE)
+        .round()
+        .clamp(0.0, (BINS - 1) as f64) as usize
+}
+
+fn ln_ratio_of(bin: f64) -> f64 {
+    (bin - BIN_CENTRE) * BIN_WIDTH
+}
+
+/// Position of the weighted median in a histogram, to a fraction of a bin.
+fn median(bins: impl Iterator<Item = u64> + Clone) -> Option<f64> {
+    let total: u64 = bins.clone().sum();
+    if total == 0 {
+        return None;
+    }
+    let half = total as f64 / 2.0;
+    let mut below = 0.0;
+    for (bin, weight) in bins.enumerate() {
+        let weight = weight as f64;
+        if weight > 0.0 && below + weight >= half {
+            return Some(bin as f64 - 0.5 + (half - below) / weight);
+        }
+        below += weight;
+    }
+    None
+}
+
+/// The observed and expected counts of a class in one window.
+#[derive(Clone, Debug)]
+pub(in crate::score) struct CommonModeSketch {
+    solo: Vec<u64>,
+    scatter: Vec<u64>,
+    scatter_of_counting: FixedSum,
+    pool_observed: [u64; POOLS],
+    pool_expected: [FixedSum; POOLS],
+}
+
+/// What the sketch says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::score) struct CommonMode {
+    /// Median of observed / expected.
+    pub(in crate::score) ratio: f64,
+    /// How much there was to tell it from.
+    pub(in crate::score) informed: bool,
+    /// Relative variance between entities beyond that of counting, where enough are large.
+    pub(in crate::score) scatter: Option<f64>,
+}
+
+impl CommonModeSketch {
+    pub(in crate::score) fn new() -> CommonModeSketch {
+        CommonModeSketch {
+            solo: vec![0; BINS],
+            scatter: vec![0; BINS],
+            scatter_of_counting: FixedSum::default(),
+            pool_observed: [0; POOLS],
+            pool_expected: [FixedSum::default(); POOLS],
+        }
+    }
+
+    /// Adds an entity with the `dispersion` it usually has.
+    pub(in crate::score) fn add(
+        &mut self,
+        observed: u64,
+        expected: f64,
+        dispersion: f64,
+        pool: u8,
+    ) {
+        if expected < SOLO_MIN {
+            let pool = usize::from(pool) % POOLS;
+            self.pool_observed[pool] = self.pool_observed[pool].saturating_add(observed);
+            self.pool_expected[pool].add(expected);
+            return;
+        }
+        // The median of a skewed count lies below its mean; for a Gamma by a third of its
+        // relative variance.
+        let variance = dispersion + 1.0 / expected;
+        let centre = expected * (1.0 - variance.min(1.0) / 3.0);
+        let bin = bin_of(observed as f64 / centre);
+        let floor = dispersion.max(0.05);
+        let weight = expected * floor / (1.0 + expected * floor);
+        self.solo[bin] += (WEIGHT * weight) as u64;
+        if expected >= SCATTER_MIN {
+            self.scatter[bin] += 1;
+            self.scatter_of_counting.add(1.0 / expected);
+        }
+    }
+
+    /// The common mode.
+    pub(in crate::score) fn read(mut self) -> CommonMode {
+        self.fold_pools();
+        let informed = self.solo.iter().any(|weight| *weight > 0);
+        let scatter = self.scatter();
+        self.solo[BIN_CENTRE as usize] += PSEUDO_ENTITIES * WEIGHT as u64;
+        let ratio = median(self.solo.iter().copied()).map_or(1.0, |bin| ln_ratio_of(bin).exp());
+        CommonMode {
+            ratio,
+            informed,
+            scatter,
+        }
+    }
+
+    /// Joins pools until each expects enough to have a ratio.
+    fn fold_pools(&mut self) {
+        let expected: f64 = self.pool_expected.iter().map(|sum| sum.get()).sum();
+        let pools = ((expected / SOLO_MIN) as usize).clamp(1, POOLS);
+        let mut folded = [(0_u64, 0.0_f64); POOLS];
+        for pool in 0..POOLS {
+            let into = &mut folded[pool % pools];
+            into.0 = into.0.saturating_add(self.pool_observed[pool]);
+            into.1 += self.pool_expected[pool].get();
+        }
+        for (observed, expected) in folded
+            .into_iter()
+            .filter(|(_, expected)| *expected >= SOLO_MIN / 2.0)
+        {
+            self.solo[bin_of(observed as f64 / expected)] += WEIGHT as u64;
+        }
+    }
+
+    fn scatter(&self) -> Option<f64> {
+        let entities: u64 = self.scatter.iter().sum();
+        if entities < SCATTER_ENTITIES_MIN {
+            return None;
+        }
+        let centre = median(self.scatter.iter().copied())?;
+        let mut deviations = vec![0_u64; BINS];
+        for (bin, weight) in self.scatter.iter().enumerate() {
+            deviations[((bin as f64 - centre).abs().round() as usize).min(BINS - 1)] += weight;
+        }
+        let mad = median(deviations.into_iter())?.max(0.0) * BIN_WIDTH;
+        let counting = self.scatter_of_counting.get() / entities as f64;
+        Some(((mad * MAD_TO_SD).powi(2) - counting).max(0.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(entities: impl IntoIterator<Item = (u64, f64)>) -> CommonMode {
+        let mut sketch = CommonModeSketch::new();
+        for (number, (observed, expected)) in entities.into_iter().enumerate() {
+            sketch.add(observed, expected, 0.0025, (number % POOLS) as u8);
+        }
+        sketch.read()
+    }
+
+    #[test]
+    fn a_class_that_moves_together_is_seen_to() {
+        let mode = read((0..200).map(|_| (187, 100.0)));
+        assert!((mode.ratio / 1.87 - 1.0).abs() < 0.03, "{mode:?}");
+        assert!(mode.scatter.unwrap() < 0.01);
+        let small = read((0..5_000).map(|n| (u64::from(n % 2 == 0) * 3, 0.5)));
+        assert!((small.ratio / 3.0 - 1.0).abs() < 0.1, "{small:?}");
+    }
+
+    #[test]
+    fn a_few_entities_do_not_move_their_class() {
+        let mode = read((0..100).map(|n| (if n < 30 { 10_000 } else { 100 }, 100.0)));
+        assert!((mode.ratio - 1.0).abs() < 0.05, "{mode:?}");
+        let two = read([(10_000, 100.0), (100, 100.0)]);
+        assert!((two.ratio - 1.0).abs() < 0.05, "{two:?}");
+        assert_eq!(two.scatter, None);
+    }
+
+    #[test]
+    fn scatter_between_entities_is_measured_beyond_that_of_counting() {
+        let spread = [0.7_f64, 0.8, 0.9, 1.0, 1.1, 1.25, 1.45];
+        let mode = read((0..210).map(|n| ((1_000.0 * spread[n % 7]) as u64, 1_000.0)));
+        let scatter = mode.scatter.unwrap();
+        assert!(scatter > 0.02 && scatter < 0.12, "{scatter}");
+    }
+
+    #[test]
+    fn an_empty_class_has_nothing_unusual() {
+        assert_eq!(
+            read([]),
+            CommonMode {
+                ratio: 1.0,
+                informed: false,
+                scatter: None
+            }
+        );
+    }
+
+    #[test]
+    fn a_class_gone_silent_has_a_ratio_near_nothing() {
+        assert!(read((0..50).map(|_| (0, 40.0))).ratio < 0.01);
+    }
+}

@@ -1,0 +1,10 @@
+//! What the entities of a class (a role, say) share: their season, what moves them all at once,
+//! how much they scatter, and how they differ in size.
+
+mod common_mode;
+mod moments;
+mod season;
+
+pub(super) use common_mode::CommonModeSketch;
+pub(super) use moments::{Prior, PriorMoments};
+pub(super) use season::Season;

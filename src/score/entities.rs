@@ -1,0 +1,160 @@
+//! The entities of a group: their keys, classes and ages.
+
+use crate::domain::{EntityKey, EventTime, Maturity, Span};
+use crate::limits::CLASSES_MAX;
+use crate::measure::DistinctHasher;
+use crate::observe::PaneTable;
+use ahash::RandomState;
+use compact_str::CompactString;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+/// Pools that the small entities of a class are spread over.
+pub(super) const POOLS: usize = 32;
+
+#[derive(Debug)]
+pub(super) struct Entity {
+    pub(super) key: EntityKey,
+    pub(super) class: u8,
+    /// Which pool of small entities it belongs to: a keyed hash of its key.
+    pub(super) pool: u8,
+    pub(super) first_seen: EventTime,
+    pub(super) last_seen: EventTime,
+}
+
+impl Entity {
+    pub(super) fn maturity(&self, now: EventTime) -> Maturity {
+        let age = now - self.first_seen;
+        if age < Span::DAY {
+            Maturity::New
+        } else if age < Span::days(7) {
+            Maturity::Young
+        } else {
+            Maturity::Mature
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Entities {
+    index: HashTable<u32>,
+    hasher: RandomState,
+    pool_hasher: DistinctHasher,
+    all: Vec<Entity>,
+    classes: Vec<CompactString>,
+    forgotten: u64,
+}
+
+impl Entities {
+    pub(super) fn new(pool_hasher: DistinctHasher) -> Entities {
+        Entities {
+            index: HashTable::new(),
+            hasher: RandomState::new(),
+            pool_hasher,
+            all: Vec::new(),
+            classes: Vec::new(),
+            forgotten: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn all(&self) -> &[Entity] {
+        &self.all
+    }
+
+    pub(super) fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// The entities of a pane's rows; those not seen before are born.
+    pub(super) fn of_pane(&mut self, table: &PaneTable, at: EventTime, into: &mut Vec<u32>) {
+        into.clear();
+        for row in table.rows() {
+            let class = self.class(row.class);
+            let (all, hasher) = (&mut self.all, &self.hasher);
+            let entry = self.index.entry(
+                hasher.hash_one(row.key),
+                |entity| all[*entity as usize].key == *row.key,
+                |entity| hasher.hash_one(&all[*entity as usize].key),
+            );
+            let number = match entry {
+                Entry::Occupied(found) => *found.get(),
+                Entry::Vacant(place) => {
+                    let number = all.len() as u32;
+                    place.insert(number);
+                    all.push(Entity {
+                        key: row.key.clone(),
+                        class,
+                        pool: (self.pool_hasher.hash(row.key) % POOLS as u64) as u8,
+                        first_seen: at,
+                        last_seen: at,
+                    });
+                    number
+                }
+            };
+            let entity = &mut all[number as usize];
+            entity.last_seen = entity.last_seen.max(at);
+            if !row.class.is_empty() {
+                entity.class = class;
+            }
+            into.push(number);
+        }
+    }
+
+    /// The number of a class. Beyond the bound all further ones share the last.
+    fn class(&mut self, name: &str) -> u8 {
+        if let Some(number) = self.classes.iter().position(|known| known == name) {
+            return number as u8;
+        }
+        if self.classes.len() < CLASSES_MAX {
+            self.classes.push(CompactString::new(name));
+        }
+        (self.classes.len() - 1) as u8
+    }
+
+    /// Which entities were seen at or after `since`, where some were not.
+    pub(super) fn seen_since(&self, since: EventTime) -> Option<Vec<bool>> {
+        let marks: Vec<bool> = self
+            .all
+            .iter()
+            .map(|entity| entity.last_seen >= since)
+            .collect();
+        marks.contains(&false).then_some(marks)
+    }
+
+    /// Keeps the entities marked.
+    pub(super) fn keep(&mut self, marks: &[bool]) {
+        let before = self.all.len();
+        let mut row = 0;
+        self.all.retain(|_| {
+            row += 1;
+            marks[row - 1]
+        });
+        self.forgotten += (before - self.all.len()) as u64;
+        self.index.clear();
+        for (number, entity) in self.all.iter().enumerate() {
+            let (all, hasher) = (&self.all, &self.hasher);
+            self.index
+                .insert_unique(hasher.hash_one(&entity.key), number as u32, |other| {
+                    hasher.hash_one(&all[*other as usize].key)
+                });
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let keys: usize = self
+            .all
+            .iter()
+            .filter(|entity| entity.key.is_heap_allocated())
+            .map(|entity| entity.key.capacity())
+            .sum();
+        self.all.capacity() * size_of::<Entity>() + self.index.allocation_size() + keys
+    }
+}

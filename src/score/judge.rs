@@ -1,0 +1,383 @@
+//! Judge: one group's windows, entities and baselines.
+
+use super::baseline::{FirstSeenSeries, Learning, RateSeries, RatioSeries, RuleSeries};
+use super::entities::Entities;
+use super::windows::Window;
+use super::{CALIBRATION_LEVELS, Finding, Judgement, ScoreObserver, ScoreSettings, TestedEntity};
+use crate::detection::{GroupId, Plan, Series, SeriesId, Slot, Test};
+use crate::domain::{AlertWindow, EventTime};
+use crate::limits::FINDING_P_MAX;
+use crate::measure::DistinctHasher;
+use crate::observe::PaneTable;
+use crate::statistics::{PValue, Tail};
+
+#[derive(Debug)]
+enum Baselines {
+    Rate(RateSeries),
+    Ratio(RatioSeries),
+    FirstSeen(FirstSeenSeries),
+    Rule(RuleSeries, u64),
+}
+
+#[derive(Debug)]
+struct JudgedSeries {
+    id: SeriesId,
+    baselines: Baselines,
+}
+
+/// All state of one group.
+#[derive(Debug)]
+pub(super) struct GroupJudge {
+    entities: Entities,
+    windows: Vec<Window>,
+    series: Vec<JudgedSeries>,
+    group: GroupId,
+    day: i64,
+    /// The entities of the pane being merged.
+    rows: Vec<u32>,
+}
+
+impl GroupJudge {
+    pub(super) fn new(plan: &Plan, group: GroupId, hasher: DistinctHasher) -> GroupJudge {
+        let spec = &plan.groups[group];
+        GroupJudge {
+            entities: Entities::new(hasher),
+            windows: spec
+                .windows
+                .iter()
+                .map(|span| Window::new(spec, *span))
+                .collect(),
+            series: Vec::new(),
+            group,
+            day: i64::MIN,
+            rows: Vec::new(),
+        }
+    }
+
+    fn start_series(&mut self, plan: &Plan, settings: &ScoreSettings) {
+        for (id, series) in plan
+            .series
+            .iter()
+            .enumerate()
+            .filter(|(_, series)| series.group == self.group)
+        {
+            let learning = Learning::new(series.span, settings.half_life);
+            let baselines = match plan.detections[series.detection].test {
+                Test::Rate(direction) => {
+                    Baselines::Rate(RateSeries::new(direction, series.span, learning))
+                }
+                Test::Ratio { trials_min } => {
+                    Baselines::Ratio(RatioSeries::new(trials_min, learning))
+                }
+                Test::FirstSeen => Baselines::FirstSeen(FirstSeenSeries::default()),
+                Test::Rule { at_least } => Baselines::Rule(RuleSeries::default(), at_least),
+            };
+            self.series.push(JudgedSeries { id, baselines });
+        }
+    }
+
+    /// Adds a pane that began then.
+    pub(super) fn merge(&mut self, table: &PaneTable, begins: EventTime) {
+        if table.is_empty() {
+            return;
+        }
+        self.entities.of_pane(table, begins, &mut self.rows);
+        let entities = self.entities.len();
+        self.windows
+            .iter_mut()
+            .for_each(|window| window.grow(entities));
+        if let Some(shortest) = self.windows.first_mut() {
+            shortest.merge_pane(table, &self.rows);
+        }
+    }
+
+    /// Closes the windows that end now, shortest first. Those that began before
+    /// `complete_from` saw only part of their events and are not judged.
+    pub(super) fn close(
+        &mut self,
+        plan: &Plan,
+        settings: &ScoreSettings,
+        end: EventTime,
+        complete_from: EventTime,
+        observer: &mut Option<ScoreObserver<'_>>,
+        judgements: &mut Vec<Judgement>,
+    ) {
+        if self.series.is_empty() {
+            self.start_series(plan, settings);
+        }
+        self.start_day(end, settings);
+        for number in 0..self.windows.len() {
+            let span = self.windows[number].span;
+            if end.0.rem_euclid(span.0) != 0 {
+                // Longer windows are multiples of this one.
+                break;
+            }
+            let window = AlertWindow {
+                start: end - span,
+                end,
+            };
+            if window.start >= complete_from {
+                for series in &mut self.series {
+                    if plan.series[series.id].window == number {
+                        let spec = &plan.series[series.id];
+                        let decided = end + settings.allowed_lateness;
+                        let mut tally = Tally::new(series.id, window, decided, observer);
+                        judge(
+                            series,
+                            spec,
+                            &self.entities,
+                            &self.windows[number],
+                            &mut tally,
+                        );
+                        judgements.push(tally.finish());
+                    }
+                }
+            }
+            if let [closing, longer, ..] = &mut self.windows[number..] {
+                longer.merge_window(closing);
+            }
+            self.windows[number].clear();
+        }
+    }
+
+    /// The first window of a new day: guard bands move on, entities long gone are forgotten.
+    fn start_day(&mut self, end: EventTime, settings: &ScoreSettings) {
+        let day = EventTime(end.0 - 1).day();
+        if day == self.day {
+            return;
+        }
+        // Every day that passed moves the band; three empty it.
+        let days = day.saturating_sub(self.day).clamp(1, 3);
+        self.day = day;
+        for series in &mut self.series {
+            for _ in 0..days {
+                match &mut series.baselines {
+                    Baselines::Rate(rate) => rate.next_day(),
+                    Baselines::Ratio(ratio) => ratio.next_day(),
+                    Baselines::FirstSeen(_) | Baselines::Rule(..) => {}
+                }
+            }
+        }
+        let Some(marks) = self.entities.seen_since(end - settings.forget_after) else {
+            return;
+        };
+        let mut kept = 0;
+        let moved_to: Vec<u32> = marks
+            .iter()
+            .map(|mark| {
+                kept += u32::from(*mark);
+                kept.saturating_sub(1)
+            })
+            .collect();
+        self.entities.keep(&marks);
+        self.windows
+            .iter_mut()
+            .for_each(|window| window.keep(&marks, &moved_to));
+        for series in &mut self.series {
+            match &mut series.baselines {
+                Baselines::Rate(rate) => rate.keep(&marks),
+                Baselines::Ratio(ratio) => ratio.keep(&marks),
+                Baselines::FirstSeen(edges) => edges.keep(&marks),
+                Baselines::Rule(..) => {}
+            }
+        }
+    }
+
+    pub(super) fn drop_open_windows(&mut self) {
+        self.windows.iter_mut().for_each(Window::clear);
+    }
+
+    pub(super) fn entities(&self) -> usize {
+        self.entities.len()
+    }
+
+    pub(super) fn forgotten(&self) -> u64 {
+        self.entities.forgotten()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let baselines = |series: &JudgedSeries| match &series.baselines {
+            Baselines::Rate(rate) => rate.bytes(),
+            Baselines::Ratio(ratio) => ratio.bytes(),
+            Baselines::FirstSeen(edges) => edges.bytes(),
+            Baselines::Rule(..) => 0,
+        };
+        self.entities.bytes()
+            + self.windows.iter().map(Window::bytes).sum::<usize>()
+            + self.series.iter().map(baselines).sum::<usize>()
+    }
+}
+
+/// Collects what one series says of one window.
+struct Tally<'a, 'o> {
+    judgement: Judgement,
+    observer: &'a mut Option<ScoreObserver<'o>>,
+}
+
+impl<'a, 'o> Tally<'a, 'o> {
+    fn new(
+        series: SeriesId,
+        window: AlertWindow,
+        decided: EventTime,
+        observer: &'a mut Option<ScoreObserver<'o>>,
+    ) -> Tally<'a, 'o> {
+        let below = [0.0; CALIBRATION_LEVELS.len()];
+        let judgement = Judgement {
+            series,
+            window,
+            decided,
+            tests: 0,
+            findings: Vec::new(),
+            below,
+        };
+        Tally {
+            judgement,
+            observer,
+        }
+    }
+
+    /// One entity was tested.
+    fn add(
+        &mut self,
+        entities: &Entities,
+        window: &Window,
+        row: usize,
+        observed: f64,
+        expected: f64,
+        tail: Tail,
+        p_max: PValue,
+    ) {
+        let entity = &entities.all()[row];
+        let end = self.judgement.window.end;
+        self.judgement.tests += 1;
+        for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
+            *below += tail.chance_below(level);
+        }
+        if let Some(observer) = self.observer {
+            observer(TestedEntity {
+                series: self.judgement.series,
+                end,
+                key: &entity.key,
+                observed,
+                expected,
+                tail,
+                maturity: entity.maturity(end),
+            });
+        }
+        if tail.p() <= p_max {
+            self.judgement.findings.push(Finding {
+                key: entity.key.clone(),
+                observed,
+                expected,
+                p: tail.p(),
+                records: window.value(row, Slot::Sum(0)),
+                maturity: entity.maturity(end),
+            });
+        }
+    }
+
+    fn finish(mut self) -> Judgement {
+        self.judgement
+            .findings
+            .sort_by(|one, other| one.key.cmp(&other.key));
+        self.judgement
+    }
+}
+
+fn judge(
+    series: &mut JudgedSeries,
+    spec: &Series,
+    entities: &Entities,
+    window: &Window,
+    tally: &mut Tally<'_, '_>,
+) {
+    let all = entities.all();
+    let classes = entities.classes();
+    let start = tally.judgement.window.start;
+    let p_max = PValue::new(FINDING_P_MAX);
+    match &mut series.baselines {
+        Baselines::Rate(rate) => {
+            let observed: Vec<u64> = (0..all.len())
+                .map(|row| {
+                    if window.saw(row) {
+                        window.value(row, spec.of)
+                    } else {
+                        0
+                    }
+                })
+                .collect();
+            rate.judge(all, classes, &observed, start, |row, judged| {
+                tally.add(
+                    entities,
+                    window,
+                    row,
+                    observed[row] as f64,
+                    judged.expected,
+                    judged.tail,
+                    p_max,
+                );
+            });
+        }
+        Baselines::Ratio(ratio) => {
+            let per = spec.per.unwrap_or(spec.of);
+            let appeared: Vec<(usize, u64, u64)> = in_key_order(entities, window)
+                .map(|row| (row, window.value(row, spec.of), window.value(row, per)))
+                .collect();
+            ratio.judge(all, classes, &appeared, |row, judged| {
+                let trials = window.value(row, per).max(1);
+                let share = window.value(row, spec.of).min(trials) as f64 / trials as f64;
+                tally.add(
+                    entities,
+                    window,
+                    row,
+                    share,
+                    judged.expected,
+                    judged.tail,
+                    p_max,
+                );
+            });
+        }
+        Baselines::FirstSeen(edges) => {
+            let end = tally.judgement.window.end;
+            let appeared: Vec<(usize, u64)> = in_key_order(entities, window)
+                .map(|row| (row, window.value(row, spec.of)))
+                .collect();
+            edges.judge(all, classes, &appeared, end, |row, judged| {
+                let size = window.value(row, spec.of) as f64;
+                tally.add(
+                    entities,
+                    window,
+                    row,
+                    size,
+                    judged.expected,
+                    judged.tail,
+                    p_max,
+                );
+            });
+        }
+        Baselines::Rule(rule, at_least) => {
+            let met: Vec<(usize, u64)> = in_key_order(entities, window)
+                .map(|row| (row, window.value(row, spec.of)))
+                .filter(|(_, value)| *value >= *at_least)
+                .collect();
+            let tail = rule.judge(met.len());
+            for (row, value) in met {
+                tally.add(entities, window, row, value as f64, 0.0, tail, PValue::ONE);
+            }
+            // The rule is one test of the whole window, whoever meets it.
+            tally.judgement.tests = 1;
+        }
+    }
+}
+
+/// The entities that appeared, in an order that does not depend on who came first: these
+/// baselines add up floats as they go.
+fn in_key_order(entities: &Entities, window: &Window) -> impl Iterator<Item = usize> {
+    let mut rows: Vec<u32> = window.touched().to_vec();
+    rows.sort_unstable_by(|one, other| {
+        entities.all()[*one as usize]
+            .key
+            .cmp(&entities.all()[*other as usize].key)
+    });
+    rows.into_iter().map(|row| row as usize)
+}

@@ -1,0 +1,257 @@
+//! Stage 2: sealed panes of all partitions become judged windows.
+//!
+//! A pure step in two parts. *Sum* ([`windows`]) merges the panes of all source partitions and
+//! closes windows in the order of event time. *Judge* ([`baseline`]) asks a baseline how likely
+//! each entity's value was, then lets it learn. Panes are processed once every partition has
+//! sealed them, so what leaves depends on the events alone, not on how partitions interleave.
+
+mod baseline;
+mod class;
+mod entities;
+mod judge;
+mod windows;
+
+use crate::detection::{Plan, SeriesId};
+use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
+use crate::measure::DistinctHasher;
+use crate::observe::{Progress, SealedPane};
+use crate::statistics::PValue;
+use judge::GroupJudge;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use windows::gcd;
+
+/// Longest stretch without any event over which windows are still closed one by one. Beyond it
+/// the input was interrupted, and nobody's silence means anything.
+const GAP_MAX: Span = Span::days(35);
+
+/// How baselines learn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScoreSettings {
+    /// Half-life of what a baseline remembers.
+    pub half_life: Span,
+    /// Entities unseen for this long are forgotten.
+    pub forget_after: Span,
+    /// Event time that passes between a window's end and its evidence being complete.
+    pub allowed_lateness: Span,
+    /// The deployment's hash key.
+    pub hash_key: (u64, u64),
+}
+
+/// Levels at which the calibration of p-values is watched.
+pub const CALIBRATION_LEVELS: [f64; 5] = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
+
+/// An entity whose window was unlikely.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The entity.
+    pub key: EntityKey,
+    /// The measure's value; for a share, the share.
+    pub observed: f64,
+    /// What the baseline expected.
+    pub expected: f64,
+    /// How likely a value at least this far off was.
+    pub p: PValue,
+    /// Shipment records the entity touched in the window.
+    pub records: u64,
+    /// How much history the entity has.
+    pub maturity: Maturity,
+}
+
+/// One series, one window: all entities judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The series.
+    pub series: SeriesId,
+    /// The window.
+    pub window: AlertWindow,
+    /// When the evidence was complete.
+    pub decided: EventTime,
+    /// Number of entities tested.
+    pub tests: u64,
+    /// The unlikely ones, by key.
+    pub findings: Vec<Finding>,
+    /// For each of [`CALIBRATION_LEVELS`], how many randomised p-values lie below it, in
+    /// expectation over the randomisation.
+    pub below: [f64; CALIBRATION_LEVELS.len()],
+}
+
+/// One test, for those who want to see every p-value.
+#[derive(Clone, Copy, Debug)]
+pub struct TestedEntity<'a> {
+    /// The series.
+    pub series: SeriesId,
+    /// First instant after the window.
+    pub end: EventTime,
+    /// The entity.
+    pub key: &'a EntityKey,
+    /// The measure's value.
+    pub observed: f64,
+    /// What the baseline expected.
+    pub expected: f64,
+    /// Conservative p-value and the probability of the value itself.
+    pub tail: crate::statistics::Tail,
+    /// How much history the entity has.
+    pub maturity: Maturity,
+}
+
+/// Receives every test as it is made.
+pub type ScoreObserver<'o> = &'o mut dyn FnMut(TestedEntity<'_>);
+
+/// Stage 2.
+pub struct Score {
+    plan: Arc<Plan>,
+    settings: ScoreSettings,
+    groups: Vec<GroupJudge>,
+    /// Per source partition: every pane before this one has arrived.
+    partitions: BTreeMap<i32, Option<i64>>,
+    pending: BTreeMap<i64, Vec<SealedPane>>,
+    /// Windows up to here are closed. `None` before the first pane.
+    closed_to: Option<EventTime>,
+    /// The last pane that held an event ended here.
+    last_event: EventTime,
+    /// Windows that began before this saw only part of their events.
+    complete_from: EventTime,
+    tick: Span,
+}
+
+impl Score {
+    /// A stage that knows nothing yet.
+    pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Score {
+        let hasher = DistinctHasher::new(settings.hash_key);
+        let tick = plan
+            .series
+            .iter()
+            .map(|series| series.span.0)
+            .fold(0, gcd)
+            .max(plan.pane.0);
+        Score {
+            groups: (0..plan.groups.len())
+                .map(|id| GroupJudge::new(&plan, id, hasher))
+                .collect(),
+            partitions: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            closed_to: None,
+            last_event: EventTime::MIN,
+            complete_from: EventTime::MIN,
+            tick: Span(tick),
+            plan,
+            settings,
+        }
+    }
+
+    /// A source partition joins: from now on panes wait for it.
+    pub fn assign(&mut self, partition: i32) {
+        self.partitions.entry(partition).or_default();
+    }
+
+    /// A source partition leaves: panes no longer wait for it.
+    pub fn revoke(&mut self, partition: i32) {
+        self.partitions.remove(&partition);
+    }
+
+    /// Takes what a partition has sealed, and judges every window that is complete by now.
+    pub fn step(&mut self, partition: i32, progress: Progress) -> Vec<Judgement> {
+        self.step_observed(partition, progress, None)
+    }
+
+    /// As [`Score::step`], showing every test.
+    pub fn step_observed(
+        &mut self,
+        partition: i32,
+        progress: Progress,
+        observer: Option<ScoreObserver<'_>>,
+    ) -> Vec<Judgement> {
+        self.partitions
+            .insert(partition, Some(progress.sealed_before));
+        for pane in progress.panes {
+            self.pending.entry(pane.pane).or_default().push(pane);
+        }
+        // A partition that has sealed nothing holds all others back, until it speaks, is found
+        // idle, or leaves.
+        let joint = self.partitions.values().copied().min().flatten();
+        joint.map_or_else(Vec::new, |joint| self.advance(joint, observer))
+    }
+
+    /// Panes waiting for slower partitions.
+    pub fn pending_panes(&self) -> usize {
+        self.pending.len()
+    }
+
+    fn advance(&mut self, joint: i64, mut observer: Option<ScoreObserver<'_>>) -> Vec<Judgement> {
+        let mut judgements = Vec::new();
+        let waiting = self.pending.split_off(&joint);
+        let ready = std::mem::replace(&mut self.pending, waiting);
+        for (pane, parts) in ready {
+            let begins = EventTime(pane * self.plan.pane.0);
+            if self.closed_to.is_none() {
+                self.complete_from = begins;
+                self.closed_to = Some(begins.floor(self.tick));
+            }
+            self.close_up_to(begins, &mut observer, &mut judgements);
+            for part in &parts {
+                for (group, table) in self.groups.iter_mut().zip(&part.tables) {
+                    group.merge(table, begins);
+                }
+            }
+            self.last_event = begins + self.plan.pane;
+        }
+        if self.closed_to.is_some() {
+            self.close_up_to(
+                EventTime(joint * self.plan.pane.0),
+                &mut observer,
+                &mut judgements,
+            );
+        }
+        judgements
+    }
+
+    /// Closes every window that ends at or before `to`.
+    fn close_up_to(
+        &mut self,
+        to: EventTime,
+        observer: &mut Option<ScoreObserver<'_>>,
+        judgements: &mut Vec<Judgement>,
+    ) {
+        let Some(mut end) = self.closed_to else {
+            return;
+        };
+        while end + self.tick <= to {
+            end = end + self.tick;
+            if end > self.last_event + GAP_MAX {
+                end = to.floor(self.tick);
+                self.complete_from = end;
+                self.groups
+                    .iter_mut()
+                    .for_each(GroupJudge::drop_open_windows);
+                break;
+            }
+            for group in &mut self.groups {
+                group.close(
+                    &self.plan,
+                    &self.settings,
+                    end,
+                    self.complete_from,
+                    observer,
+                    judgements,
+                );
+            }
+        }
+        self.closed_to = Some(end);
+    }
+
+    /// Entities with baselines and entities forgotten so far, per group of the plan.
+    pub fn entities(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.groups
+            .iter()
+            .map(|group| (group.entities(), group.forgotten()))
+    }
+
+    /// Bytes of baselines and open windows.
+    pub fn state_bytes(&self) -> usize {
+        self.groups.iter().map(GroupJudge::bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,9 @@
 //! and what each of them must never know.
 
 pub mod alert;
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod decode;
 pub mod detection;
 pub mod domain;
@@ -13,4 +15,6 @@ pub mod limits;
 pub mod measure;
 pub mod observe;
 pub mod score;
+pub mod sink;
+pub mod source;
 pub mod statistics;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `vigie` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vigie::cli::main()
+}

@@ -25,13 +25,13 @@ pub const CATALOGUE: &str = include_str!("../../config/catalogue.yaml");
 pub const SETTINGS: &str = include_str!("../../config/vigie.yaml");
 
 impl Config {
-    /// Reads a file; without one, the defaults.
+    /// Reads a file; without one, the shipped settings.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
         let Some(path) = path else {
-            return Config::parse("defaults", "{}", Path::new("."));
+            return Config::parse("config/vigie.yaml", SETTINGS, Path::new("."));
         };
         let name = path.display().to_string();
         let text = read_file(path).map_err(|say| ConfigErrors::one(&name, say))?;

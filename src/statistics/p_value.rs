@@ -175,20 +175,18 @@ mod tests {
 
     #[test]
     fn the_chance_below_a_level_is_what_drawing_gives() {
-        let tail = Tail {
-            p: PValue::new(0.3),
-            pmf: 0.25,
-        };
         let n = 100_000;
-        for level in [0.01, 0.1, 0.2, 0.4] {
-            let drawn = (0..n)
-                .filter(|i| tail.randomised((f64::from(*i) + 0.5) / f64::from(n)) <= level)
-                .count();
-            let share = drawn as f64 / f64::from(n);
-            assert!(
-                (share - tail.chance_below(level)).abs() < 1e-4,
-                "{level}: {share}"
-            );
+        let one = Tail::new(PValue::new(0.3), 0.25);
+        let wide = Tail::new(PValue::new(0.7), 0.6).two_sided();
+        for level in [0.01, 0.1, 0.2, 0.4, 0.9] {
+            for tail in [one, wide] {
+                let draws = (0..n).map(|i| tail.randomised((f64::from(i) + 0.5) / f64::from(n)));
+                let share = draws.filter(|p| *p <= level).count() as f64 / f64::from(n);
+                assert!(
+                    (share - tail.chance_below(level)).abs() < 1e-4,
+                    "{level}: {share} {tail:?}"
+                );
+            }
         }
     }
 }

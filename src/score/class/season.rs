@@ -130,7 +130,7 @@ mod tests {
             let weekend = at(hour).day_of_week() >= 5;
             season.learn(at(hour), if weekend { 0.0 } else { 2.0 });
         }
-        let level = |hours| season.ln_level(at(24 * 28 + hours));
+        let level = |hours: i64| season.ln_level(at(24 * 28 + hours));
         let (low, high) = (0..168)
             .map(level)
             .fold((9.0_f64, -9.0_f64), |(low, high), level| {

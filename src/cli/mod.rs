@@ -1,0 +1,102 @@
+//! The command line: words in, words out.
+//!
+//! Standard output is for data, standard error for words. Exit status 0 is done, 1 failed while
+//! running, 2 usage or configuration.
+
+mod check;
+mod config;
+mod demo;
+mod logging;
+mod replay;
+mod run;
+mod words;
+
+use crate::config::{Config, ConfigErrors};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use thiserror::Error;
+
+/// Watches shipment telemetry for flows that depart from their baseline.
+///
+/// vigie reads shipment events from Kafka, keeps a rolling statistical baseline for every route,
+/// seller, actor and the edges between them, and exports as Prometheus metrics what departs from
+/// it in a way that could mean data harvesting or supply-chain probing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vigie",
+    version,
+    propagate_version = true,
+    after_help = "Examples:
+  vigie demo                                    everything embedded: look at http://127.0.0.1:9477
+  vigie run --config config/vigie.yaml          the daemon
+  vigie replay --input events.jsonl.zst --alerts alerts.jsonl
+  vigie check --config config/vigie.yaml
+  vigie config --defaults                       the shipped settings and catalogue"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Demo(demo::Demo),
+    Replay(replay::Replay),
+    Check(check::Check),
+    Config(config::ShowConfig),
+}
+
+/// Which configuration to use.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// Configuration file; without one, the shipped settings and catalogue.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, Failure> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, Error)]
+enum Failure {
+    /// The configuration has mistakes.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// Something failed while running.
+    #[error(transparent)]
+    Running(#[from] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Failure {
+    fn running(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+        Failure::Running(Box::new(error))
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(command) => command.execute(),
+        Command::Demo(command) => command.execute(),
+        Command::Replay(command) => command.execute(),
+        Command::Check(command) => command.execute(),
+        Command::Config(command) => command.execute(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Config(errors)) => {
+            eprintln!("{errors}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Running(error)) => {
+            eprintln!("vigie: {}", words::chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}

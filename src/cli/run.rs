@@ -1,0 +1,64 @@
+//! `vigie run`
+
+use super::{ConfigFile, Failure, logging};
+use crate::config::Config;
+use crate::daemon::Daemon;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Run the daemon: events from Kafka in, alerts out.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  vigie run --config config/vigie.yaml
+  KAFKA_BROKERS=kafka:9092 vigie run            the shipped settings")]
+pub(super) struct Run {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+impl Run {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let config = self.file.load()?;
+        logging::start(&config.log);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(Failure::running)?;
+        let outcome = runtime.block_on(run(&config));
+        // A client that cannot reach its broker may not let go; the process does.
+        runtime.shutdown_background();
+        outcome
+    }
+}
+
+async fn run(config: &Config) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::running)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::running)?;
+    let mut daemon = Daemon::start(config, None)
+        .await
+        .map_err(Failure::running)?;
+    tracing::info!(
+        address = %daemon.address(),
+        brokers = config.kafka.brokers,
+        topics = config.kafka.topics.join(","),
+        start = ?config.kafka.start,
+        "vigie runs; baselines are kept in memory, so this start is a cold one: it begins at kafka.start and learns from there"
+    );
+    let fault = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        fault = daemon.ended() => Some(fault),
+    };
+    if let Some(fault) = fault {
+        return Err(Failure::running(fault));
+    }
+    tracing::info!("leaving: what was read is judged first");
+    match daemon.stop().await {
+        Ok(true) => tracing::info!("left"),
+        Ok(false) => {
+            tracing::warn!("left before everything was done: the broker did not answer in time")
+        }
+        Err(error) => return Err(Failure::running(error)),
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! The daemon: source, stages and sinks joined, and its life from start to drain.
+//!
+//! It can be started inside a test, on port 0, as well as by `vigie run` and `vigie demo`.
+
+use crate::config::Config;
+use crate::domain::{Alert, EventTime};
+use crate::engine::{Back, Pipeline, PipelineError, StepDone};
+use crate::limits::QUEUE_MESSAGES;
+use crate::observe::TimeBound;
+use crate::sink::{
+    AlertSinks, FileSink, HttpServer, KafkaSink, LiveStatus, Metrics, SharedStatus, SinkError,
+    serve,
+};
+use crate::source::{KafkaSource, OffsetStore, Subscription};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+/// How often the judging thread publishes what it can tell of itself.
+const STATUS_EVERY: Duration = Duration::from_millis(250);
+/// How long alert records may take to reach their place when the daemon leaves.
+const SETTLE: Duration = Duration::from_secs(2);
+/// How long the daemon takes to leave at the most.
+pub const LEAVE_WITHIN: Duration = Duration::from_millis(4_500);
+
+/// The daemon cannot start, or has died.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}; set http.listen to another")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A sink cannot be opened.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// librdkafka refuses the configuration.
+    #[error("the Kafka client cannot be created; see kafka.options")]
+    Kafka(#[from] rdkafka::error::KafkaError),
+    /// A thread cannot be started.
+    #[error("a thread cannot be started")]
+    Thread(#[from] std::io::Error),
+    /// The judging thread has died.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// The reading thread has died.
+    #[error("the reading thread has stopped")]
+    Reader,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    http: HttpServer,
+    status: SharedStatus,
+    stop: Arc<AtomicBool>,
+    ended: oneshot::Receiver<Result<(), PipelineError>>,
+}
+
+/// Called with every alert record.
+pub type AlertListener = Box<dyn FnMut(&Alert) + Send>;
+
+impl Daemon {
+    /// Starts reading, judging and serving.
+    ///
+    /// # Errors
+    /// Where the address, a sink or the Kafka client cannot be had. An absent broker is no
+    /// error: it is waited for.
+    pub async fn start(
+        config: &Config,
+        listener: Option<AlertListener>,
+    ) -> Result<Daemon, DaemonError> {
+        let status = SharedStatus::default();
+        status.lock().config_loaded_seconds = epoch_time().0 as f64 / 1e3;
+        let mut sinks = AlertSinks::default();
+        if let Some(topic) = &config.output.topic {
+            sinks.push(KafkaSink::new(
+                &config.kafka.brokers,
+                topic,
+                &config.kafka.options,
+            )?);
+        }
+        if let Some(file) = &config.output.file {
+            sinks.push(FileSink::append(file)?);
+        }
+        if let Some(listener) = listener {
+            sinks.push(listener);
+        }
+        let metrics = Metrics::new(Arc::clone(&config.plan), status.clone());
+        let address = config.http.listen;
+        let http = serve(address, metrics, status.clone())
+            .await
+            .map_err(|source| DaemonError::Listen { address, source })?;
+
+        let wants_append_time = config.time.bound == TimeBound::Append;
+        let subscription = Subscription::new(&config.kafka, wants_append_time, epoch_time())?;
+        let settings = config.engine();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut writer = Writer {
+            sinks,
+            offsets: subscription.offset_store(),
+            done: BTreeMap::new(),
+            status: status.clone(),
+            published: None,
+        };
+        writer.publish(&Back::new(&settings));
+        let pipeline = Pipeline::start(&settings, QUEUE_MESSAGES, move |back, done| {
+            writer.take(back, done)
+        })?;
+        let idle_after = Duration::from_millis(config.time.idle_after.0.unsigned_abs());
+        let source = KafkaSource::new(
+            &subscription,
+            &settings,
+            pipeline,
+            status.clone(),
+            idle_after,
+            Instant::now(),
+        );
+        let (tell_end, ended) = oneshot::channel();
+        let stopping = Arc::clone(&stop);
+        std::thread::Builder::new()
+            .name(String::from("vigie-read"))
+            .spawn(move || {
+                let outcome = source.run(&subscription, &stopping);
+                // Said before the consumer is dropped: that can block while a broker is dead.
+                let _ = tell_end.send(outcome);
+                subscription.leave();
+            })?;
+        Ok(Daemon {
+            http,
+            status,
+            stop,
+            ended,
+        })
+    }
+
+    /// Where metrics are served.
+    pub fn address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// What it can tell of itself.
+    pub fn status(&self) -> LiveStatus {
+        self.status.lock().clone()
+    }
+
+    /// Waits until reading has ended by itself, which only a fault makes it do.
+    pub async fn ended(&mut self) -> DaemonError {
+        match (&mut self.ended).await {
+            Ok(Err(error)) => error.into(),
+            Ok(Ok(())) | Err(_) => DaemonError::Reader,
+        }
+    }
+
+    /// Stops reading, lets what was read be judged and its alerts be written, and leaves; within
+    /// [`LEAVE_WITHIN`], whatever the broker does. Whether all was done in time.
+    ///
+    /// # Errors
+    /// Where the judging thread has died.
+    pub async fn stop(self) -> Result<bool, DaemonError> {
+        self.stop.store(true, Ordering::Relaxed);
+        match tokio::time::timeout(LEAVE_WITHIN, self.ended).await {
+            Ok(Ok(outcome)) => outcome.map(|()| true).map_err(DaemonError::from),
+            Ok(Err(_)) => Err(DaemonError::Reader),
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+/// What happens on the judging thread after each step.
+struct Writer {
+    sinks: AlertSinks,
+    offsets: OffsetStore,
+    /// Offsets whose work is done, to be stored once no alert record is on its way any more.
+    done: BTreeMap<i32, i64>,
+    status: SharedStatus,
+    published: Option<Instant>,
+}
+
+impl Writer {
+    fn take(&mut self, back: &Back, done: StepDone) {
+        for alert in &done.alerts {
+            self.sinks.write(alert);
+            self.status.lock().note(alert);
+            tracing::info!(
+                id = alert.id,
+                status = ?alert.status,
+                detection = alert.detection,
+                severity = alert.severity.name(),
+                false_alarms_per_day = alert.false_alarms_per_day,
+                "{}",
+                alert.explanation
+            );
+        }
+        self.done.extend(done.resume);
+        if self.sinks.is_settled() {
+            for (partition, offset) in std::mem::take(&mut self.done) {
+                self.offsets.store(partition, offset);
+            }
+        }
+        let due = self
+            .published
+            .is_none_or(|published| published.elapsed() >= STATUS_EVERY);
+        if due || !done.alerts.is_empty() {
+            self.publish(back);
+        }
+    }
+
+    fn publish(&mut self, back: &Back) {
+        let state = back.status();
+        let mut status = self.status.lock();
+        status.back = state;
+        status.delivery_failures = self.sinks.failures();
+        drop(status);
+        self.published = Some(Instant::now());
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.sinks.settle(SETTLE);
+        for (partition, offset) in std::mem::take(&mut self.done) {
+            if self.sinks.is_settled() {
+                self.offsets.store(partition, offset);
+            }
+        }
+    }
+}
+
+/// The wall clock, in milliseconds since the epoch.
+fn epoch_time() -> EventTime {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    EventTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,77 @@
+//! What the daemon can tell of itself at this moment.
+
+use crate::alert::Muted;
+use crate::domain::{Alert, AlertStatus, EventTime, Severity};
+use crate::engine::{BackStatus, Counts};
+use crate::limits::ALERT_HISTORY_MAX;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Messages of a partition that were not read yet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lag {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Messages.
+    pub messages: i64,
+}
+
+/// Facts that metrics, page and API are written from.
+#[derive(Clone, Debug, Default)]
+pub struct LiveStatus {
+    /// The books.
+    pub counts: Counts,
+    /// Events whose identifier could not be remembered for want of room.
+    pub deduplication_overflow: u64,
+    /// How far event time has come.
+    pub watermark: Option<EventTime>,
+    /// Per partition, what was not read yet.
+    pub lag: Vec<Lag>,
+    /// Errors that librdkafka has reported.
+    pub kafka_errors: u64,
+    /// Whether partitions were assigned, so that events can come.
+    pub ready: bool,
+    /// When the configuration in force was loaded, in seconds since the epoch.
+    pub config_loaded_seconds: f64,
+    /// Scoring and alerting.
+    pub back: BackStatus,
+    /// Firing records so far, by detection and severity.
+    pub fired: BTreeMap<(String, Severity), u64>,
+    /// Alert records that could not be delivered.
+    pub delivery_failures: u64,
+    /// The last records, newest first.
+    pub recent: VecDeque<Alert>,
+}
+
+impl LiveStatus {
+    /// Books an alert record.
+    pub fn note(&mut self, alert: &Alert) {
+        if alert.status == AlertStatus::Firing {
+            *self
+                .fired
+                .entry((alert.detection.clone(), alert.severity))
+                .or_default() += 1;
+        }
+        self.recent.push_front(alert.clone());
+        self.recent.truncate(ALERT_HISTORY_MAX);
+    }
+
+    /// What was muted for this reason.
+    pub fn muted(&self, reason: Muted) -> u64 {
+        self.back.muted.get(&reason).copied().unwrap_or(0)
+    }
+}
+
+/// The status as threads share it. Held for as long as it takes to copy some numbers.
+#[derive(Clone, Debug, Default)]
+pub struct SharedStatus(Arc<Mutex<LiveStatus>>);
+
+impl SharedStatus {
+    /// To read or to change. A thread that died while holding it left numbers that are still
+    /// true one by one.
+    pub fn lock(&self) -> MutexGuard<'_, LiveStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

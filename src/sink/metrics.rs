@@ -1,0 +1,383 @@
+//! The status as Prometheus metrics.
+//!
+//! One collector writes all of vigie's own metrics from one copy of the status, so every scrape
+//! adds up: read = processed + rejected + late + duplicate. The registry's own label vectors are
+//! not used: they key a series by an unseparated hash of its label values, which merges
+//! `{"1","11"}` and `{"11","1"}`.
+
+use super::live::{LiveStatus, SharedStatus};
+use super::names;
+use crate::alert::Muted;
+use crate::detection::Plan;
+use crate::domain::{Severity, label_of};
+use crate::limits::{ACTIVE_ALERT_SERIES_MAX, LABEL_CHARS_MAX};
+use crate::score::CALIBRATION_LEVELS;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Encoder, Registry, TextEncoder};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Renders metrics.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+}
+
+impl Metrics {
+    /// For a daemon with this status.
+    pub fn new(plan: Arc<Plan>, status: SharedStatus) -> Metrics {
+        let registry = Registry::new();
+        // Two collectors that name different metrics are never refused.
+        let own = registry.register(Box::new(StatusCollector { plan, status }));
+        debug_assert!(own.is_ok());
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        let process = registry.register(Box::new(process));
+        debug_assert!(process.is_ok());
+        Metrics { registry }
+    }
+
+    /// The text that Prometheus scrapes.
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        let families = self.registry.gather();
+        // Encoding into memory fails only for families without a name.
+        let encoded = TextEncoder::new().encode(&families, &mut text);
+        debug_assert!(encoded.is_ok());
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Its media type.
+    pub fn content_type() -> &'static str {
+        "text/plain; version=0.0.4; charset=utf-8"
+    }
+}
+
+struct StatusCollector {
+    plan: Arc<Plan>,
+    status: SharedStatus,
+}
+
+impl Collector for StatusCollector {
+    /// Unchecked, as Prometheus calls it: the metrics are known only when they are collected.
+    fn desc(&self) -> Vec<&Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let status = self.status.lock().clone();
+        let mut families = Families::default();
+        events(&status, &mut families);
+        alerts(&self.plan, &status, &mut families);
+        detection(&self.plan, &status, &mut families);
+        families.counter(
+            names::KAFKA_ERRORS,
+            "Errors reported by the Kafka client.",
+            [(labels([]), status.kafka_errors as f64)],
+        );
+        families.gauge(
+            names::KAFKA_LAG,
+            "Messages not read yet.",
+            status.lag.iter().map(|lag| {
+                (
+                    labels([
+                        ("topic", lag.topic.as_str()),
+                        ("partition", &lag.partition.to_string()),
+                    ]),
+                    lag.messages as f64,
+                )
+            }),
+        );
+        families.gauge(
+            names::CHECKPOINT,
+            "When baselines were last made durable; 0 while they are kept in memory only.",
+            [(labels([]), 0.0)],
+        );
+        families.gauge(
+            names::RELOAD_SUCCESSFUL,
+            "Whether the last attempt to load the configuration succeeded.",
+            [(labels([]), 1.0)],
+        );
+        families.gauge(
+            names::RELOAD_TIME,
+            "When the configuration in force was loaded.",
+            [(labels([]), status.config_loaded_seconds)],
+        );
+        families.gauge(
+            names::BUILD_INFO,
+            "What is running.",
+            [(
+                labels([
+                    ("version", env!("CARGO_PKG_VERSION")),
+                    (
+                        "revision",
+                        option_env!("VIGIE_REVISION").unwrap_or("unknown"),
+                    ),
+                ]),
+                1.0,
+            )],
+        );
+        families.0
+    }
+}
+
+fn events(status: &LiveStatus, families: &mut Families) {
+    let counts = &status.counts;
+    families.counter(
+        names::EVENTS_READ,
+        "Messages read that were not blank.",
+        [(labels([]), counts.read() as f64)],
+    );
+    families.counter(
+        names::EVENTS,
+        "Events processed.",
+        counts
+            .processed()
+            .map(|(kind, n)| (labels([("kind", kind.name())]), n as f64)),
+    );
+    families.counter(
+        names::EVENTS_REJECTED,
+        "Messages refused.",
+        counts
+            .rejected()
+            .map(|(reason, n)| (labels([("reason", reason.name())]), n as f64)),
+    );
+    families.counter(
+        names::EVENTS_LATE,
+        "Events whose pane was sealed already.",
+        [(labels([]), counts.late as f64)],
+    );
+    families.counter(
+        names::EVENTS_DUPLICATE,
+        "Events whose identifier was seen already.",
+        [(labels([]), counts.duplicate as f64)],
+    );
+    families.counter(
+        names::DEDUPLICATION_OVERFLOW,
+        "Events whose identifier could not be remembered for want of room.",
+        [(labels([]), status.deduplication_overflow as f64)],
+    );
+    families.gauge(
+        names::WATERMARK,
+        "How far event time has come in the slowest partition.",
+        status
+            .watermark
+            .map(|watermark| (labels([]), watermark.0 as f64 / 1e3)),
+    );
+}
+
+fn alerts(plan: &Plan, status: &LiveStatus, families: &mut Families) {
+    let mut active: BTreeMap<(&str, Severity), u64> = BTreeMap::new();
+    for alert in &status.back.active {
+        *active
+            .entry((&alert.detection, alert.severity))
+            .or_default() += 1;
+    }
+    // Every combination is there from the start: a counter born at 1 never shows an increase.
+    let combinations = || {
+        plan.detections
+            .iter()
+            .flat_map(|detection| Severity::ALL.map(|severity| (detection, severity)))
+    };
+    let labels_of = |detection: &crate::detection::Detection, severity: Severity| {
+        labels([
+            ("detection", detection.name.as_str()),
+            ("class", detection.policy.class.name()),
+            ("severity", severity.name()),
+        ])
+    };
+    families.counter(
+        names::ALERTS,
+        "Alerts fired: episodes opened, or grown more severe.",
+        combinations().map(|(detection, severity)| {
+            let fired = status
+                .fired
+                .get(&(detection.name.clone(), severity))
+                .copied()
+                .unwrap_or(0);
+            (labels_of(detection, severity), fired as f64)
+        }),
+    );
+    families.gauge(
+        names::ALERTS_ACTIVE,
+        "Episodes that are open.",
+        combinations().map(|(detection, severity)| {
+            let open = active
+                .get(&(detection.name.as_str(), severity))
+                .copied()
+                .unwrap_or(0);
+            (labels_of(detection, severity), open as f64)
+        }),
+    );
+    let mut series: BTreeMap<[String; 4], ()> = BTreeMap::new();
+    for alert in status.back.active.iter().take(ACTIVE_ALERT_SERIES_MAX) {
+        let entity: String = label_of(&alert.entity)
+            .chars()
+            .take(LABEL_CHARS_MAX)
+            .collect();
+        // Two entities that are alike once they are cut share a series.
+        let key = [
+            alert.detection.clone(),
+            alert.class.name().into(),
+            alert.severity.name().into(),
+            entity,
+        ];
+        series.insert(key, ());
+    }
+    families.gauge(
+        names::ALERT_ACTIVE,
+        "1 for each open episode, the strongest first, up to a bound.",
+        series.keys().map(|[detection, class, severity, entity]| {
+            let pairs = [
+                ("detection", detection.as_str()),
+                ("class", class),
+                ("severity", severity),
+                ("entity", entity),
+            ];
+            (labels(pairs), 1.0)
+        }),
+    );
+    families.counter(
+        names::ALERTS_MUTED,
+        "Findings within the budget that did not become alerts.",
+        Muted::ALL.map(|reason| {
+            (
+                labels([("reason", reason.name())]),
+                status.muted(reason) as f64,
+            )
+        }),
+    );
+    families.counter(
+        names::ALERT_DELIVERY_FAILURES,
+        "Alert records that a sink could not deliver.",
+        [(labels([]), status.delivery_failures as f64)],
+    );
+}
+
+fn detection(plan: &Plan, status: &LiveStatus, families: &mut Families) {
+    let states = || plan.detections.iter().zip(&status.back.detections);
+    families.counter(
+        names::TESTS,
+        "Tests made.",
+        states().map(|(detection, state)| {
+            (labels([("detection", &detection.name)]), state.tests as f64)
+        }),
+    );
+    families.gauge(
+        names::CALIBRATION,
+        "Share of p-values below a level over that level; 1 is as it should be.",
+        states()
+            .filter(|(_, state)| state.tests > 0)
+            .flat_map(|(detection, state)| {
+                CALIBRATION_LEVELS
+                    .into_iter()
+                    .zip(state.below)
+                    .map(|(level, below)| {
+                        let pairs = [
+                            ("detection", detection.name.as_str()),
+                            ("level", &format!("{level:e}")),
+                        ];
+                        (labels(pairs), below / (level * state.tests as f64))
+                    })
+            }),
+    );
+    let mut entities: BTreeMap<String, (usize, u64)> = BTreeMap::new();
+    for (group, (known, forgotten)) in plan.groups.iter().zip(&status.back.entities) {
+        let names: Vec<&str> = group.entity.iter().map(|member| member.name()).collect();
+        let sum = entities.entry(names.join("+")).or_default();
+        sum.0 += known;
+        sum.1 += forgotten;
+    }
+    families.gauge(
+        names::ENTITIES,
+        "Entities with baselines.",
+        entities
+            .iter()
+            .map(|(dimension, (known, _))| (labels([("dimension", dimension)]), *known as f64)),
+    );
+    families.counter(
+        names::ENTITIES_EVICTED,
+        "Entities forgotten.",
+        entities
+            .iter()
+            .map(|(dimension, (_, gone))| (labels([("dimension", dimension)]), *gone as f64)),
+    );
+    families.gauge(
+        names::STATE_BYTES,
+        "Bytes of baselines and open windows.",
+        [(labels([]), status.back.state_bytes as f64)],
+    );
+}
+
+fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Vec<LabelPair> {
+    pairs
+        .into_iter()
+        .map(|(name, value)| {
+            let mut pair = LabelPair::default();
+            pair.set_name(name.to_owned());
+            pair.set_value(value.to_owned());
+            pair
+        })
+        .collect()
+}
+
+#[derive(Default)]
+struct Families(Vec<MetricFamily>);
+
+impl Families {
+    fn add(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        series: impl IntoIterator<Item = (Vec<LabelPair>, f64)>,
+    ) {
+        let metrics: Vec<Metric> = series
+            .into_iter()
+            .map(|(labels, value)| {
+                let mut metric = Metric::from_label(labels);
+                if kind == MetricType::COUNTER {
+                    let mut counter = Counter::default();
+                    counter.set_value(value);
+                    metric.set_counter(counter);
+                } else {
+                    let mut gauge = Gauge::default();
+                    gauge.set_value(value);
+                    metric.set_gauge(gauge);
+                }
+                metric
+            })
+            .collect();
+        // A family without series is no family: the encoder refuses it.
+        if metrics.is_empty() {
+            return;
+        }
+        let mut family = MetricFamily::default();
+        family.set_name(name.to_owned());
+        family.set_help(help.to_owned());
+        family.set_field_type(kind);
+        family.set_metric(metrics);
+        self.0.push(family);
+    }
+
+    fn counter(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (Vec<LabelPair>, f64)>,
+    ) {
+        self.add(name, help, MetricType::COUNTER, series);
+    }
+
+    fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (Vec<LabelPair>, f64)>,
+    ) {
+        self.add(name, help, MetricType::GAUGE, series);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! What leaves: metrics, alert records, a page.
+//!
+//! Sinks read [`LiveStatus`] and alert records; they know nothing of how either came about.
+
+mod http;
+mod live;
+mod metrics;
+mod names;
+mod page;
+mod records;
+
+pub use http::{HttpServer, serve};
+pub use live::{Lag, LiveStatus, SharedStatus};
+pub use metrics::Metrics;
+pub use records::{AlertSink, AlertSinks, FileSink, KafkaSink, SinkError};

@@ -1,0 +1,12 @@
+//! Where events come from: a Kafka cluster, or a file.
+//!
+//! A source feeds the front of the engine and hands its steps to the back. This is where clocks
+//! and I/O are.
+
+mod file;
+mod kafka;
+mod rejections;
+
+pub use file::{FileSource, Line, LineReader, SourceError};
+pub use kafka::{KafkaSource, OffsetStore, Subscription, consumer_config};
+pub use rejections::RejectionLog;

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod measure;
 pub mod observe;
 pub mod score;
+pub mod simulate;
 pub mod sink;
 pub mod source;
 pub mod statistics;

@@ -302,7 +302,11 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
     match detection.test {
         Test::Rate(Direction::Both) => up || down,
         Test::Rate(Direction::Down) => down,
-        Test::Rate(Direction::Up) | Test::Ratio { .. } | Test::FirstSeen | Test::Rule { .. } => up,
+        Test::Rate(Direction::Up)
+        | Test::Sum
+        | Test::Ratio { .. }
+        | Test::FirstSeen
+        | Test::Rule { .. } => up,
     }
 }
 

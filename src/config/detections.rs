@@ -9,7 +9,7 @@ use crate::detection::{
 };
 use crate::domain::{Action, AlertClass, Kind, Member, Outcome, Relation, Severity, Span};
 use crate::limits::{DETECTIONS_MAX, KEY_MEMBERS_MAX, WINDOWS_MAX};
-use crate::measure::Expression;
+use crate::measure::{Expression, Term};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq)]
 enum TestName {
     Rate,
+    Sum,
     Ratio,
     FirstSeen,
     Rule,
@@ -196,6 +197,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         .map(|direction| (direction.name(), direction));
     let tests = [
         ("rate", TestName::Rate),
+        ("sum", TestName::Sum),
         ("ratio", TestName::Ratio),
         ("first_seen", TestName::FirstSeen),
         ("rule", TestName::Rule),
@@ -377,6 +379,11 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
     if (test == TestName::Ratio) != measure.per.is_some() {
         mistakes.push(format!("`{name}`: the test ratio, and no other, needs a measure that is a ratio, such as distinct(shipment) / count"));
     }
+    if test == TestName::Sum && !matches!(measure.of, Term::Sum(_)) {
+        mistakes.push(format!(
+            "`{name}`: the test sum needs a measure that is a sum, such as sum(records)"
+        ));
+    }
     if test == TestName::FirstSeen && entity.len() < 2 {
         mistakes.push(format!("`{name}`: the test first_seen needs an entity of two members or more: from whom, to whom"));
     }
@@ -395,6 +402,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
         windows,
         test: match test {
             TestName::Rate => Test::Rate(entry.direction.unwrap_or(Direction::Up)),
+            TestName::Sum => Test::Sum,
             TestName::Ratio => Test::Ratio {
                 trials_min: entry.min_trials.unwrap_or(50),
             },

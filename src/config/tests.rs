@@ -35,6 +35,7 @@ fn the_shipped_catalogue_has_the_promised_detections() {
         .collect();
     let promised = [
         "actor_volume_surge",
+        "actor_bulk_export",
         "actor_fanout_spread",
         "one_touch_sweep",
         "route_volume_shift",
@@ -150,7 +151,7 @@ fn an_entry_changes_the_shipped_one_of_its_name_and_no_other() {
             .iter()
             .all(|detection| detection.name != "route_volume_shift")
     );
-    assert_eq!(config.plan.detections.len(), 6);
+    assert_eq!(config.plan.detections.len(), 7);
 }
 
 #[test]

@@ -42,6 +42,8 @@ impl Direction {
 pub enum Test {
     /// A count against its negative binomial predictive.
     Rate(Direction),
+    /// A sum against the compound distribution of how many events there are and how large.
+    Sum,
     /// A share against its beta-binomial predictive, once there are this many trials.
     Ratio {
         /// Trials in the window below which the share is not judged.
@@ -61,6 +63,7 @@ impl Test {
     pub fn name(self) -> &'static str {
         match self {
             Test::Rate(_) => "rate",
+            Test::Sum => "sum",
             Test::Ratio { .. } => "ratio",
             Test::FirstSeen => "first_seen",
             Test::Rule { .. } => "rule",

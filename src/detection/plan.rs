@@ -1,7 +1,7 @@
 //! The catalogue compiled: detections that look at the same entity and the same events share a
 //! group, and a group measures each term once.
 
-use super::{Condition, Detection};
+use super::{Condition, Detection, Test};
 use crate::domain::{Event, Kind, Member, Span};
 use crate::measure::{Quantity, Term};
 
@@ -24,6 +24,8 @@ pub struct Group {
     pub sums: Vec<Term>,
     /// Members whose distinct values are kept per entity.
     pub distinct: Vec<Member>,
+    /// The quantity whose size per event is kept per class, where a detection needs it.
+    pub sizes: Option<Quantity>,
     /// Windows that close for this group, shortest first; each is a multiple of the one before.
     pub windows: Vec<Span>,
 }
@@ -60,8 +62,23 @@ pub struct Series {
     pub span: Span,
     /// Where its measure is kept.
     pub of: Slot,
-    /// Where the measure stands that it is a share of.
+    /// Where the measure stands that it is a share of, or for a sum the number of its summands.
     pub per: Option<Slot>,
+}
+
+/// A group keeps the sizes of one quantity.
+fn sizes_agree(group: &Group, detection: &Detection) -> bool {
+    match (detection.test, detection.measure.of, group.sizes) {
+        (Test::Sum, Term::Sum(wanted), Some(kept)) => wanted == kept,
+        _ => true,
+    }
+}
+
+/// What a detection measures, and what it measures that against: a share its whole, a sum the
+/// number of its summands.
+fn terms_of(detection: &Detection) -> impl Iterator<Item = Term> {
+    let summands = matches!(detection.test, Test::Sum).then_some(Term::Count);
+    detection.measure.terms().chain(summands)
 }
 
 /// The compiled catalogue.
@@ -90,6 +107,7 @@ impl Plan {
                 group.entity == detection.entity
                     && group.pool == detection.pool
                     && group.conditions == detection.conditions
+                    && sizes_agree(group, detection)
             };
             let id = groups.iter().position(same).unwrap_or_else(|| {
                 groups.push(Group {
@@ -98,12 +116,16 @@ impl Plan {
                     conditions: detection.conditions.clone(),
                     sums: vec![Term::Sum(Quantity::Records)],
                     distinct: Vec::new(),
+                    sizes: None,
                     windows: Vec::new(),
                 });
                 groups.len() - 1
             });
             let group = &mut groups[id];
-            for term in detection.measure.terms() {
+            if let (Test::Sum, Term::Sum(quantity)) = (detection.test, detection.measure.of) {
+                group.sizes = Some(quantity);
+            }
+            for term in terms_of(detection) {
                 match term.distinct_member() {
                     Some(member) if !group.distinct.contains(&member) => {
                         group.distinct.push(member)
@@ -143,7 +165,7 @@ impl Plan {
                         .unwrap_or_default(),
                     span: *span,
                     of: slot(detection.measure.of).unwrap_or(Slot::Sum(0)),
-                    per: detection.measure.per.and_then(slot),
+                    per: terms_of(detection).nth(1).and_then(slot),
                 });
             }
         }

@@ -7,6 +7,8 @@
 
 mod distinct;
 mod expression;
+mod sizes;
 
 pub use distinct::{Distinct, DistinctHasher};
 pub use expression::{Expression, Quantity, Term};
+pub use sizes::{SIZE_BUCKETS, Sizes};

@@ -3,7 +3,7 @@
 use crate::detection::Group;
 use crate::domain::{EntityKey, Event, join_key};
 use crate::limits::CLASSES_MAX;
-use crate::measure::{Distinct, DistinctHasher, Term};
+use crate::measure::{Distinct, DistinctHasher, Sizes, Term};
 use ahash::RandomState;
 use compact_str::CompactString;
 use hashbrown::HashTable;
@@ -20,6 +20,8 @@ pub struct PaneTable {
     keys: Vec<EntityKey>,
     classes: Vec<u8>,
     class_names: Vec<CompactString>,
+    /// Sizes per class, in the order of the names; empty where the group keeps none.
+    sizes: Vec<Sizes>,
     sums: Vec<u64>,
     distinct: Vec<Distinct>,
     sums_per_row: usize,
@@ -47,6 +49,7 @@ impl PaneTable {
             keys: Vec::new(),
             classes: Vec::new(),
             class_names: Vec::new(),
+            sizes: Vec::new(),
             sums: Vec::new(),
             distinct: Vec::new(),
             sums_per_row: group.sums.len(),
@@ -83,8 +86,17 @@ impl PaneTable {
                 set.add(hasher.hash(value));
             }
         }
-        if let Some(class) = group.pool.and_then(|pool| event.member(pool)) {
-            self.note_class(row, class);
+        if group.pool.is_none() && group.sizes.is_none() {
+            return;
+        }
+        let class = group.pool.and_then(|pool| event.member(pool)).unwrap_or("");
+        let number = self.class_of(class);
+        self.note_class(row, number);
+        if let Some(quantity) = group.sizes {
+            if self.sizes.len() <= number {
+                self.sizes.resize_with(number + 1, Sizes::default);
+            }
+            self.sizes[number].add(quantity.of(event));
         }
     }
 
@@ -112,24 +124,24 @@ impl PaneTable {
         }
     }
 
-    /// An entity that names several classes in one pane belongs to the first by name, so that
-    /// the order of its events does not matter.
-    fn note_class(&mut self, row: usize, class: &str) {
-        let known = self.classes[row];
-        if let Some(name) = self.class_names.get(usize::from(known))
-            && name.as_str() <= class
-        {
-            return;
+    /// The number of a class. Beyond the bound all further ones share the last.
+    fn class_of(&mut self, class: &str) -> usize {
+        if let Some(number) = self.class_names.iter().position(|name| name == class) {
+            return number;
         }
-        let number = match self.class_names.iter().position(|name| name == class) {
-            Some(number) => number,
-            None if self.class_names.len() < CLASSES_MAX => {
-                self.class_names.push(CompactString::new(class));
-                self.class_names.len() - 1
-            }
-            None => return,
-        };
-        self.classes[row] = number as u8;
+        if self.class_names.len() < CLASSES_MAX {
+            self.class_names.push(CompactString::new(class));
+        }
+        self.class_names.len() - 1
+    }
+
+    /// An entity that names several classes in one pane belongs to the last by name, so that
+    /// the order of its events does not matter.
+    fn note_class(&mut self, row: usize, number: usize) {
+        let known = self.class_names.get(usize::from(self.classes[row]));
+        if known.is_none_or(|known| *known < self.class_names[number]) {
+            self.classes[row] = number as u8;
+        }
     }
 
     /// Number of entities.
@@ -140,6 +152,14 @@ impl PaneTable {
     /// Whether no entity appeared.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Sizes per class.
+    pub fn sizes(&self) -> impl Iterator<Item = (&str, &Sizes)> {
+        self.class_names
+            .iter()
+            .map(|name| name.as_str())
+            .zip(&self.sizes)
     }
 
     /// The rows.

@@ -109,7 +109,7 @@ impl Entities {
     }
 
     /// The number of a class. Beyond the bound all further ones share the last.
-    fn class(&mut self, name: &str) -> u8 {
+    pub(super) fn class(&mut self, name: &str) -> u8 {
         if let Some(number) = self.classes.iter().position(|known| known == name) {
             return number as u8;
         }

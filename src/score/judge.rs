@@ -1,6 +1,8 @@
 //! Judge: one group's windows, entities and baselines.
 
-use super::baseline::{FirstSeenSeries, Learning, RateSeries, RatioSeries, RuleSeries};
+use super::baseline::{
+    FirstSeenSeries, Judged, Learning, RateSeries, RatioSeries, RuleSeries, SumSeries, SumValues,
+};
 use super::entities::Entities;
 use super::windows::Window;
 use super::{CALIBRATION_LEVELS, Finding, Judgement, ScoreObserver, ScoreSettings, TestedEntity};
@@ -14,6 +16,7 @@ use crate::statistics::{PValue, Tail};
 #[derive(Debug)]
 enum Baselines {
     Rate(RateSeries),
+    Sum(SumSeries),
     Ratio(RatioSeries),
     FirstSeen(FirstSeenSeries),
     Rule(RuleSeries, u64),
@@ -66,6 +69,7 @@ impl GroupJudge {
                 Test::Rate(direction) => {
                     Baselines::Rate(RateSeries::new(direction, series.span, learning))
                 }
+                Test::Sum => Baselines::Sum(SumSeries::new(series.span, learning)),
                 Test::Ratio { trials_min } => {
                     Baselines::Ratio(RatioSeries::new(trials_min, learning))
                 }
@@ -88,6 +92,9 @@ impl GroupJudge {
             .for_each(|window| window.grow(entities));
         if let Some(shortest) = self.windows.first_mut() {
             shortest.merge_pane(table, &self.rows);
+            for (class, sizes) in table.sizes() {
+                shortest.merge_sizes(usize::from(self.entities.class(class)), sizes);
+            }
         }
     }
 
@@ -153,6 +160,7 @@ impl GroupJudge {
             for _ in 0..days {
                 match &mut series.baselines {
                     Baselines::Rate(rate) => rate.next_day(),
+                    Baselines::Sum(sum) => sum.next_day(),
                     Baselines::Ratio(ratio) => ratio.next_day(),
                     Baselines::FirstSeen(_) | Baselines::Rule(..) => {}
                 }
@@ -176,6 +184,7 @@ impl GroupJudge {
         for series in &mut self.series {
             match &mut series.baselines {
                 Baselines::Rate(rate) => rate.keep(&marks),
+                Baselines::Sum(sum) => sum.keep(&marks),
                 Baselines::Ratio(ratio) => ratio.keep(&marks),
                 Baselines::FirstSeen(edges) => edges.keep(&marks),
                 Baselines::Rule(..) => {}
@@ -198,6 +207,7 @@ impl GroupJudge {
     pub(super) fn bytes(&self) -> usize {
         let baselines = |series: &JudgedSeries| match &series.baselines {
             Baselines::Rate(rate) => rate.bytes(),
+            Baselines::Sum(sum) => sum.bytes(),
             Baselines::Ratio(ratio) => ratio.bytes(),
             Baselines::FirstSeen(edges) => edges.bytes(),
             Baselines::Rule(..) => 0,
@@ -297,23 +307,29 @@ fn judge(
     let p_max = PValue::new(FINDING_P_MAX);
     match &mut series.baselines {
         Baselines::Rate(rate) => {
-            let observed: Vec<u64> = (0..all.len())
-                .map(|row| {
-                    if window.saw(row) {
-                        window.value(row, spec.of)
-                    } else {
-                        0
-                    }
-                })
-                .collect();
-            rate.judge(all, classes, &observed, start, |row, judged| {
+            let observed = of_everybody(entities, window, spec.of);
+            rate.judge(all, classes, &observed, start, |row, predictive, tail| {
+                let (observed, expected) = (observed[row] as f64, predictive.mean());
+                tally.add(entities, window, row, observed, expected, tail, p_max);
+            });
+        }
+        Baselines::Sum(sum) => {
+            let observed = of_everybody(entities, window, spec.of);
+            let summands = of_everybody(entities, window, spec.per.unwrap_or(spec.of));
+            let values = SumValues {
+                sums: &observed,
+                summands: &summands,
+                sizes: window.sizes(),
+            };
+            sum.judge(all, classes, values, start, |row, judged| {
+                let Judged { expected, tail } = judged;
                 tally.add(
                     entities,
                     window,
                     row,
                     observed[row] as f64,
-                    judged.expected,
-                    judged.tail,
+                    expected,
+                    tail,
                     p_max,
                 );
             });
@@ -368,6 +384,15 @@ fn judge(
             tally.judgement.tests = 1;
         }
     }
+}
+
+/// The value of a measure for every entity: 0 for those that did not appear.
+fn of_everybody(entities: &Entities, window: &Window, slot: Slot) -> Vec<u64> {
+    let mut values = vec![0; entities.len()];
+    for row in window.touched() {
+        values[*row as usize] = window.value(*row as usize, slot);
+    }
+    values
 }
 
 /// The entities that appeared, in an order that does not depend on who came first: these

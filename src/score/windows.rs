@@ -5,7 +5,7 @@
 
 use crate::detection::{Group, Slot};
 use crate::domain::Span;
-use crate::measure::Distinct;
+use crate::measure::{Distinct, Sizes};
 use crate::observe::PaneTable;
 
 /// Greatest common divisor; 0 is neutral.
@@ -21,6 +21,8 @@ pub(super) struct Window {
     distinct_per_row: usize,
     sums: Vec<u64>,
     distinct: Vec<Distinct>,
+    /// Sizes per class of the group.
+    sizes: Vec<Sizes>,
     seen: Vec<bool>,
     touched: Vec<u32>,
 }
@@ -33,6 +35,7 @@ impl Window {
             distinct_per_row: group.distinct.len(),
             sums: Vec::new(),
             distinct: Vec::new(),
+            sizes: Vec::new(),
             seen: Vec::new(),
             touched: Vec::new(),
         }
@@ -71,8 +74,24 @@ impl Window {
         }
     }
 
+    /// Adds the sizes of a class.
+    pub(super) fn merge_sizes(&mut self, class: usize, sizes: &Sizes) {
+        if self.sizes.len() <= class {
+            self.sizes.resize_with(class + 1, Sizes::default);
+        }
+        self.sizes[class].merge(sizes);
+    }
+
+    /// Sizes per class; classes beyond its end had none.
+    pub(super) fn sizes(&self) -> &[Sizes] {
+        &self.sizes
+    }
+
     /// Adds a shorter window.
     pub(super) fn merge_window(&mut self, shorter: &Window) {
+        for (class, sizes) in shorter.sizes.iter().enumerate() {
+            self.merge_sizes(class, sizes);
+        }
         for row in &shorter.touched {
             let row = *row as usize;
             let sums = &shorter.sums[row * self.sums_per_row..][..self.sums_per_row];
@@ -84,6 +103,7 @@ impl Window {
 
     /// Empties the window.
     pub(super) fn clear(&mut self) {
+        self.sizes.clear();
         for row in std::mem::take(&mut self.touched) {
             let row = row as usize;
             self.seen[row] = false;
@@ -101,11 +121,6 @@ impl Window {
                 self.distinct[row * self.distinct_per_row + column].estimate()
             }
         }
-    }
-
-    /// Whether the entity appeared.
-    pub(super) fn saw(&self, row: usize) -> bool {
-        self.seen[row]
     }
 
     /// The entities that appeared.

@@ -9,7 +9,7 @@ use super::movement::peak_factor;
 use super::outbox::Outbox;
 use super::population::{Actor, Population};
 use super::random::{
-    Purpose, Random, Urn, between, gamma_factor, geometric, lognormal, poisson, stream, unit,
+    Purpose, Random, Urn, between, gamma_factor, geometric, lognormal, mix, poisson, stream, unit,
 };
 use super::role::{Profile, Role};
 use super::season::Season;
@@ -221,7 +221,11 @@ fn touch(
         Action::Export => many(150.0 * size, EXPORT_RECORDS_MAX),
         _ => {
             let is_new = unit(novelty) < habit.new_share;
-            let again = if is_new { None } else { habit.known.pick(choice) };
+            let again = if is_new {
+                None
+            } else {
+                habit.known.pick(choice)
+            };
             let parcel = match again {
                 Some(parcel) => parcel,
                 None => {
@@ -235,7 +239,7 @@ fn touch(
     };
     let what = match subject {
         Subject::Parcel(Parcel { serial, .. })
-            if action == Action::Read && unit(luck) < profile.miss =>
+            if action == Action::Read && misses(index, actor, serial, luck) =>
         {
             What::Touch {
                 actor: index,
@@ -259,6 +263,17 @@ fn touch(
         },
     };
     Some(what)
+}
+
+/// Whether the read finds nothing. People mistype; a machine asks for a dead reference as often
+/// as for a live one, so the reference decides.
+fn misses(index: u32, actor: &Actor, serial: u64, luck: u64) -> bool {
+    let bits = if actor.role.is_machine() {
+        mix(serial ^ (u64::from(index) << 40))
+    } else {
+        luck
+    };
+    unit(bits) < actor.role.profile().miss
 }
 
 /// A parcel that the actor has business with.

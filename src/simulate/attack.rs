@@ -68,7 +68,8 @@ impl Scenario {
     /// The detection that is there to find it.
     pub fn detection(self) -> &'static str {
         match self {
-            Scenario::ActorVolumeSurge | Scenario::BulkExport => "actor_volume_surge",
+            Scenario::ActorVolumeSurge => "actor_volume_surge",
+            Scenario::BulkExport => "actor_bulk_export",
             Scenario::ActorFanoutSpread => "actor_fanout_spread",
             Scenario::OneTouchSweep => "one_touch_sweep",
             Scenario::RouteSilence | Scenario::RouteSurge => "route_volume_shift",

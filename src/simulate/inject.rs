@@ -100,9 +100,8 @@ impl Injector {
                     _ => false,
                 })
                 .collect();
-            let size = |lane: &Lane| {
-                lane.share * population.sellers[lane.seller as usize].parcels_per_day
-            };
+            let size =
+                |lane: &Lane| lane.share * population.sellers[lane.seller as usize].parcels_per_day;
             campaigns.push(Campaign {
                 attack: *attack,
                 start: episode.start,
@@ -218,7 +217,15 @@ fn surge_of_reads(
         let time = campaign.moment(minute);
         if let Some(parcel) = new_parcel(reader, scene.stock, campaign.random.next_u64()) {
             let subject = Subject::Parcel(parcel);
-            put_touch(time, actor, Action::Read, subject, 1, relation, (ids, scene));
+            put_touch(
+                time,
+                actor,
+                Action::Read,
+                subject,
+                1,
+                relation,
+                (ids, scene),
+            );
         }
     }
 }
@@ -230,12 +237,23 @@ fn exports(
     ids: &mut Ids,
     scene: &mut Scene<'_>,
 ) {
-    let relation = scene.population.actors[actor as usize].role.profile().relation;
+    let relation = scene.population.actors[actor as usize]
+        .role
+        .profile()
+        .relation;
     let count = (campaign.attack.intensity / EXPORT_RECORDS).ceil().max(1.0);
     for _ in campaign.due(count, minute) {
         let records = (campaign.attack.intensity / count) as u32;
         let time = campaign.moment(minute);
-        put_touch(time, actor, Action::Export, Subject::Many, records, relation, (ids, scene));
+        put_touch(
+            time,
+            actor,
+            Action::Export,
+            Subject::Many,
+            records,
+            relation,
+            (ids, scene),
+        );
     }
 }
 
@@ -253,7 +271,15 @@ fn fan_out(
             let time = campaign.moment(minute);
             if let Some(parcel) = scene.stock.of_seller(seller, campaign.random.next_u64()) {
                 let subject = Subject::Parcel(parcel);
-                put_touch(time, actor, Action::Read, subject, 1, Relation::None, (ids, scene));
+                put_touch(
+                    time,
+                    actor,
+                    Action::Read,
+                    subject,
+                    1,
+                    Relation::None,
+                    (ids, scene),
+                );
             }
         }
     }
@@ -270,7 +296,10 @@ fn sweep(
         Role::Support => Relation::Granted,
         _ => Relation::None,
     };
-    let wanted = campaign.attack.intensity.min(scene.stock.len() as f64 * 0.8);
+    let wanted = campaign
+        .attack
+        .intensity
+        .min(scene.stock.len() as f64 * 0.8);
     for _ in campaign.due(wanted, minute) {
         let time = campaign.moment(minute);
         let unread = (0..SWEEP_TRIES).find_map(|_| {
@@ -279,7 +308,15 @@ fn sweep(
         });
         if let Some(parcel) = unread {
             let subject = Subject::Parcel(parcel);
-            put_touch(time, actor, Action::Read, subject, 1, relation, (ids, scene));
+            put_touch(
+                time,
+                actor,
+                Action::Read,
+                subject,
+                1,
+                relation,
+                (ids, scene),
+            );
         }
     }
 }
@@ -303,7 +340,15 @@ fn touch_decoys(
             serial,
             mistyped: false,
         };
-        put_touch(time, actor, Action::Read, subject, 1, Relation::None, (ids, scene));
+        put_touch(
+            time,
+            actor,
+            Action::Read,
+            subject,
+            1,
+            Relation::None,
+            (ids, scene),
+        );
     }
 }
 
@@ -340,7 +385,14 @@ fn surge_of_parcels(
         let time = campaign.moment(minute);
         let lane = campaign.urn.draw(&mut campaign.random);
         if let Some(&lane) = campaign.lanes.get(lane) {
-            inductor.induct(time, lane, false, scene.population, scene.stock, scene.outbox);
+            inductor.induct(
+                time,
+                lane,
+                false,
+                scene.population,
+                scene.stock,
+                scene.outbox,
+            );
         }
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! * **Determinism.** The same [`Settings`] give the same events, byte for byte.
 //! * **Order.** Events come in order of arrival; an event arrives at most
-//!   [`Settings::disorder_max`] after it happened, and without disorder they come in order of time.
+//!   [`Settings::disorder_max`] after it happened, a second delivery at most two minutes after
+//!   the first, and without disorder and duplicates events come in order of time.
 //! * **Stationarity.** Apart from season and peak days the rate of every entity is the same in
 //!   every hour, from the first minute on: the hub runs for a journey's length before it.
 //! * **Dispersion.** An entity's count in an hour is Poisson given a Gamma factor of its own and
@@ -135,7 +136,9 @@ impl Hub {
     /// References of the decoy shipments; nobody but an attacker touches them.
     pub fn decoys(&self) -> Vec<String> {
         let serials = (0..self.settings.decoys).map(serial::decoy_serial);
-        serials.map(|serial| serial::reference(serial, false)).collect()
+        serials
+            .map(|serial| serial::reference(serial, false))
+            .collect()
     }
 
     /// The events that arrive in the next minute; goes on to the minute after it.
@@ -160,7 +163,9 @@ impl Hub {
             _ => true,
         };
         let arrived = self.outbox.end_minute(&self.settings, is_seen);
-        let events = arrived.iter().map(|(_, draft)| render::event(draft, population));
+        let events = arrived
+            .iter()
+            .map(|(_, draft)| render::event(draft, population));
         self.now = start + Span::MINUTE;
         Minute {
             start,

@@ -78,7 +78,9 @@ impl Inductor {
         };
         let carrier = usize::from(random.random::<f64>() < 0.3);
         let parcel = Parcel {
-            serial: self.serials.next(lane.seller as usize, time.day(), seller.parcels_per_day),
+            serial: self
+                .serials
+                .next(lane.seller as usize, time.day(), seller.parcels_per_day),
             seller: lane.seller,
             route: lane.route,
             carrier: route.carriers.get(carrier).copied().unwrap_or_default(),
@@ -174,9 +176,11 @@ impl Movement {
             .collect();
         let mut random = stream(seed, Purpose::ClassHour, index << 8);
         let common = gamma_factor(&mut random, settings.common_cv);
-        self.lanes.fill(population.lanes.iter().map(|lane| {
-            lane.share * sellers[lane.seller as usize] * routes[lane.route as usize]
-        }));
+        self.lanes.fill(
+            population.lanes.iter().map(|lane| {
+                lane.share * sellers[lane.seller as usize] * routes[lane.route as usize]
+            }),
+        );
         self.parcels_per_minute =
             self.lanes.total() * self.season.level(hour) * common / MINUTES_PER_DAY;
     }

@@ -4,11 +4,17 @@
 //! stationary apart from season.
 
 use super::geography;
-use super::random::{Purpose, Random, Urn, between, index_below, lognormal_factor, poisson, shuffle, stream};
+use super::random::{
+    Purpose, Random, Urn, between, index_below, lognormal_factor, poisson, shuffle, stream,
+};
 use super::role::Role;
 use super::settings::Settings;
 use crate::domain::Action;
 use rand::Rng;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Usual recipients of records; those that attackers add are numbered from here on.
+pub(super) const RECIPIENTS: usize = 24;
 
 /// A lane from an origin to a destination.
 #[derive(Clone, Debug)]
@@ -77,6 +83,11 @@ pub(super) struct Population {
     pub(super) edges: Vec<Edge>,
 }
 
+/// The private number of the network that an organisation's accesses come from.
+fn network(org: u32) -> String {
+    format!("AS{}", 64_512 + org % 1_000)
+}
+
 impl Population {
     /// The population that `settings` describe.
     pub(super) fn new(settings: &Settings) -> Population {
@@ -95,13 +106,15 @@ impl Population {
     fn add_routes(&mut self, settings: &Settings, carrier_actors: usize, random: &mut Random) {
         let carriers = (carrier_actors / 6).max(3);
         self.carriers = (0..carriers).map(|n| format!("carrier-{n:03}")).collect();
-        let origins = settings.routes.div_ceil(8).clamp(4, geography::ORIGINS.len());
+        let origins = settings
+            .routes
+            .div_ceil(8)
+            .clamp(4, geography::ORIGINS.len());
         let wanted = settings.routes.max(1);
         let destinations = geography::DESTINATIONS.len();
         // The largest gateways and countries come first, and meet often.
-        let mut pairs: Vec<(usize, usize)> = (0..wanted)
-            .map(|n| (n % origins, n / origins))
-            .collect();
+        let mut pairs: Vec<(usize, usize)> =
+            (0..wanted).map(|n| (n % origins, n / origins)).collect();
         shuffle(random, &mut pairs);
         let norm: f64 = (1..=wanted)
             .map(|rank| (rank as f64).powf(-settings.route_exponent))
@@ -135,7 +148,11 @@ impl Population {
         let mut sorted = sizes.clone();
         sorted.sort_by(f64::total_cmp);
         let large = sorted[count * 9 / 10];
-        let urn: Urn = self.routes.iter().map(|route| route.parcels_per_day).collect();
+        let urn: Urn = self
+            .routes
+            .iter()
+            .map(|route| route.parcels_per_day)
+            .collect();
         let mut route_parcels = vec![0.0; self.routes.len()];
         for (n, &parcels_per_day) in sizes.iter().enumerate() {
             let wanted = if parcels_per_day >= large {
@@ -196,8 +213,12 @@ impl Population {
             .collect();
         let scale = settings.reads_per_day * profile.read_share / rates.iter().sum::<f64>();
         // Larger sellers have more users, if not in proportion.
-        let urn: Urn = self.sellers.iter().map(|seller| seller.parcels_per_day.sqrt()).collect();
-        let mut orgs_of_sellers = std::collections::BTreeMap::new();
+        let urn: Urn = self
+            .sellers
+            .iter()
+            .map(|seller| seller.parcels_per_day.sqrt())
+            .collect();
+        let mut orgs_of_sellers = BTreeMap::new();
         let first_org = self.orgs.len() as u32;
         if role != Role::Seller {
             let orgs = match role {
@@ -230,7 +251,7 @@ impl Population {
                 role,
                 org,
                 client: self.client(role, org, random),
-                network: format!("AS{}", 64_512 + org % 1_000),
+                network: network(org),
                 country: countries[org as usize % countries.len()],
                 principal,
                 reads_per_day: rate * scale,
@@ -249,29 +270,56 @@ impl Population {
         }
     }
 
+    /// A carrier's feed: a service that hands records on and reads nothing.
+    fn add_feed(&mut self, carrier: usize, random: &mut Random) -> Option<u32> {
+        let org = self
+            .orgs
+            .iter()
+            .position(|org| *org == self.carriers[carrier])? as u32;
+        let countries = Role::Carrier.profile().countries;
+        self.actors.push(Actor {
+            name: format!("feed-{carrier:04}"),
+            role: Role::Platform,
+            org,
+            client: self.client(Role::Platform, org, random),
+            network: network(org),
+            country: countries[org as usize % countries.len()],
+            principal: 0,
+            reads_per_day: 0.0,
+        });
+        Some(self.actors.len() as u32 - 1)
+    }
+
     fn add_edges(&mut self, random: &mut Random) {
-        let mut recipients: Vec<(String, &'static str)> = (0..24)
+        let mut recipients: Vec<(String, &'static str)> = (0..RECIPIENTS)
             .map(|n| {
                 let countries = &geography::RECIPIENT_COUNTRIES;
                 (format!("recipient-{n:03}"), countries[n % countries.len()])
             })
             .collect();
-        let mut served = std::collections::BTreeSet::new();
+        let mut sharing = Vec::new();
+        let mut served = BTreeSet::new();
         for (index, actor) in self.actors.iter().enumerate() {
-            // Every machine's organisation shares, and every third carrier.
-            let shares = actor.role.is_machine()
-                || actor.role == Role::Carrier && actor.principal % 3 == 0;
-            if !shares || !served.insert(actor.org) {
-                continue;
+            if actor.role.is_machine() && served.insert(actor.org) {
+                sharing.push(index as u32);
             }
+        }
+        for carrier in (0..self.carriers.len()).step_by(3) {
+            sharing.extend(self.add_feed(carrier, random));
+        }
+        for actor in sharing {
             shuffle(random, &mut recipients);
             let edges = 2 + index_below(random.next_u64(), 3);
             for (n, (recipient, country)) in recipients.iter().take(edges).enumerate() {
                 self.edges.push(Edge {
-                    actor: index as u32,
+                    actor,
                     recipient: recipient.clone(),
                     recipient_country: country,
-                    action: if n % 3 == 2 { Action::Subscribe } else { Action::Share },
+                    action: if n % 3 == 2 {
+                        Action::Subscribe
+                    } else {
+                        Action::Share
+                    },
                     records: 120.0 * lognormal_factor(random, 0.6),
                 });
             }

@@ -46,7 +46,12 @@ pub(super) struct Profile {
     pub(super) countries: &'static [&'static str],
 }
 
-const PORTAL: &[&str] = &["portal/8.1", "portal/8.2", "seller-app/5.4", "seller-app/5.3"];
+const PORTAL: &[&str] = &[
+    "portal/8.1",
+    "portal/8.2",
+    "seller-app/5.4",
+    "seller-app/5.3",
+];
 const DESK: &[&str] = &["tms-connect/3.0", "tms-connect/2.9", "desk/11.2"];
 const OFFICE: &[&str] = &["declare/6.1", "declare/6.0", "desk/11.2"];
 const MACHINE: &[&str] = &["tracking-sync/1.9", "okhttp/4.12", "python-httpx/0.27"];
@@ -148,7 +153,14 @@ const BROKER: Profile = Profile {
     export: 0.0,
     update: 0.03,
     relation: Relation::Party,
-    fields: &["tracking", "seller", "product", "value", "consignee", "fiscal"],
+    fields: &[
+        "tracking",
+        "seller",
+        "product",
+        "value",
+        "consignee",
+        "fiscal",
+    ],
     clients: OFFICE,
     countries: &geography::EUROPE,
 };
@@ -169,7 +181,14 @@ const CUSTOMS: Profile = Profile {
     export: 0.0,
     update: 0.02,
     relation: Relation::Granted,
-    fields: &["tracking", "seller", "product", "value", "consignee", "fiscal"],
+    fields: &[
+        "tracking",
+        "seller",
+        "product",
+        "value",
+        "consignee",
+        "fiscal",
+    ],
     clients: OFFICE,
     countries: &["BE"],
 };

@@ -16,6 +16,15 @@ const FIRST: u64 = 1_200_000_000;
 const BLOCK_MAX: f64 = 5_000.0;
 /// Smallest block given out at once.
 const BLOCK_MIN: f64 = 10.0;
+/// Serials of a page; a block lies within one.
+const PAGE: u64 = 16_384;
+/// Of so many pages, the first six are lot 0's and each further one is another lot's.
+const PAGES_PER_ROUND: u64 = 8;
+
+/// Whose serials may lie on the page; lots are mixed, so that a number does not tell its lot.
+fn lot_of(page: u64) -> u64 {
+    (page % PAGES_PER_ROUND).saturating_sub(PAGES_PER_ROUND - 3)
+}
 
 /// The `index`-th decoy's serial.
 pub(super) fn decoy_serial(index: usize) -> u64 {
@@ -49,16 +58,18 @@ struct Block {
 /// Gives out serials, a block per seller and day.
 #[derive(Clone, Debug)]
 pub(super) struct Serials {
+    lot: u64,
     next: u64,
     blocks: Vec<Block>,
     random: Random,
 }
 
 impl Serials {
-    /// Serials for `sellers` sellers; number ranges of different `lot` do not meet.
+    /// Serials for `sellers` sellers. Lots, of which there are three, do not meet.
     pub(super) fn new(seed: u64, lot: u64, sellers: usize) -> Serials {
         Serials {
-            next: FIRST + lot * 1_000_000_000,
+            lot,
+            next: FIRST,
             blocks: vec![Block::default(); sellers],
             random: stream(seed, Purpose::Serials, lot),
         }
@@ -66,24 +77,36 @@ impl Serials {
 
     /// The next serial of a seller that expects `per_day` parcels a day.
     pub(super) fn next(&mut self, seller: usize, day: i64, per_day: f64) -> u64 {
-        let block = &mut self.blocks[seller];
+        let mut block = self.blocks[seller];
         if block.next >= block.end || block.day != day {
             let spare = between(&mut self.random, 1.1, 2.2);
             let size = (per_day * spare).clamp(BLOCK_MIN, BLOCK_MAX) as u64;
-            *block = Block {
+            let first = self.room_for(size);
+            block = Block {
                 day,
-                next: self.next,
-                end: self.next + size,
+                next: first,
+                end: first + size,
             };
             let gap = between(&mut self.random, 0.0, 3.0) * size as f64;
-            self.next += size + gap as u64 + 1;
+            self.next = first + size + gap as u64 + 1;
         }
         if block.next % DECOY_STRIDE == DECOY_REST {
             block.next += 1;
         }
         let serial = block.next;
         block.next += 1;
+        self.blocks[seller] = block;
         serial
+    }
+
+    /// The first serial from which on `size` and one more lie on one page of this lot.
+    fn room_for(&self, size: u64) -> u64 {
+        let mut first = self.next;
+        let page = |serial: u64| serial / PAGE;
+        while lot_of(page(first)) != self.lot || page(first) != page(first + size) {
+            first = (page(first) + 1) * PAGE;
+        }
+        first
     }
 }
 
@@ -110,7 +133,19 @@ mod tests {
             }
         }
         assert!(runs > 14_000, "{runs}");
-        assert!(seen.range(..decoy_serial(20)).count() > 0, "decoys are among them");
+        assert!(
+            seen.range(..decoy_serial(20)).count() > 0,
+            "decoys are among them"
+        );
+    }
+
+    #[test]
+    fn lots_do_not_meet() {
+        let mut seen = BTreeSet::new();
+        for lot in 0..3 {
+            let mut serials = Serials::new(1, lot, 1);
+            assert!((0..50_000).all(|day| seen.insert(serials.next(0, day, 3.0))));
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Settings {
     pub sellers: usize,
     /// Number of routes.
     pub routes: usize,
-    /// Number of actors over all roles.
+    /// Number of actors over all roles; a few feeds, which only share, come on top.
     pub actors: usize,
     /// Parcels inducted a day, in the mean over a week.
     pub parcels_per_day: f64,

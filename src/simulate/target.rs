@@ -2,7 +2,7 @@
 
 use super::attack::{Attack, Episode, Scenario};
 use super::geography::NEW_COUNTRIES;
-use super::population::{Edge, Population};
+use super::population::{Edge, Population, RECIPIENTS};
 use super::random::{Random, index_below, shuffle};
 use super::role::Role;
 use super::settings::Settings;
@@ -39,7 +39,10 @@ fn middle(
     let at = |quantile: f64| (quantile * sorted.len() as f64) as usize;
     let (low, high) = (at(low_quantile), at(high_quantile));
     let high = high.max(low + 1).min(sorted.len());
-    sorted[low.min(high)..high].iter().map(|item| item.0).collect()
+    sorted[low.min(high)..high]
+        .iter()
+        .map(|item| item.0)
+        .collect()
 }
 
 fn actors(population: &Population, role: Role, low_quantile: f64, high_quantile: f64) -> Vec<u32> {
@@ -96,7 +99,7 @@ pub(super) fn target(
         Scenario::RouteSilence | Scenario::RouteSurge => {
             let routes = population.routes.iter().enumerate();
             let sized = routes.map(|(n, route)| (n as u32, route.parcels_per_day));
-            let suitable = middle(sized, 0.88, 0.985);
+            let suitable = middle(sized, 0.92, 0.985);
             choose(1, &suitable, taken, random).map(Target::Route)
         }
         Scenario::SellerSurge => {
@@ -108,12 +111,20 @@ pub(super) fn target(
         Scenario::ThirdPartyEgress => {
             let sharing: Vec<u32> = population.edges.iter().map(|edge| edge.actor).collect();
             let actor = choose(0, &sharing, taken, random)?;
-            let number = 900 + population.edges.len();
-            let country = index_below(random.next_u64(), NEW_COUNTRIES.len());
+            let is_used = |country: &&str| {
+                let mut edges = population.edges.iter();
+                edges.any(|edge| edge.recipient_country == *country)
+            };
+            let used = NEW_COUNTRIES
+                .iter()
+                .filter(|country| is_used(country))
+                .count();
+            let country = NEW_COUNTRIES[used % NEW_COUNTRIES.len()];
+            let number = RECIPIENTS + used;
             population.edges.push(Edge {
                 actor,
-                recipient: format!("recipient-{number}"),
-                recipient_country: NEW_COUNTRIES[country],
+                recipient: format!("recipient-{number:03}"),
+                recipient_country: country,
                 action: Action::Share,
                 records: 0.0,
             });
@@ -142,13 +153,15 @@ pub(super) fn label(
                 Scenario::BulkExport => {
                     format!("{whom} exports {amount} records in {length}.")
                 }
-                Scenario::ActorFanoutSpread => format!(
-                    "{whom} touches {amount} sellers once or twice each in {length}."
-                ),
-                Scenario::OneTouchSweep => format!(
-                    "{whom} reads {amount} parcels exactly once each in {length}."
-                ),
-                Scenario::DecoyTouch => format!("{whom} touches decoys {amount} times in {length}."),
+                Scenario::ActorFanoutSpread => {
+                    format!("{whom} touches {amount} sellers once or twice each in {length}.")
+                }
+                Scenario::OneTouchSweep => {
+                    format!("{whom} reads {amount} parcels exactly once each in {length}.")
+                }
+                Scenario::DecoyTouch => {
+                    format!("{whom} touches decoys {amount} times in {length}.")
+                }
                 _ => format!(
                     "{whom}, which reads {:.0} times on a usual day, reads {amount} times its usual rate for {length}.",
                     actor.reads_per_day
@@ -163,7 +176,10 @@ pub(super) fn label(
                 route.name, route.parcels_per_day
             );
             if attack.scenario == Scenario::RouteSilence {
-                format!("{usual} loses {:.0} % of its movements for {length}.", amount * 100.0)
+                format!(
+                    "{usual} loses {:.0} % of its movements for {length}.",
+                    amount * 100.0
+                )
             } else {
                 format!("{usual} carries {amount} times as much for {length}.")
             }

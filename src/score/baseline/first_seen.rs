@@ -9,7 +9,7 @@
 //!
 //! An edge stays new for a day, so that one that starts small is weighed again.
 
-use super::rate::Judged;
+use super::Judged;
 use crate::domain::{EntityKey, EventTime, Span, first_member};
 use crate::score::entities::Entity;
 use crate::statistics::{PValue, Tail, ln_student_upper};
@@ -110,17 +110,19 @@ impl FirstSeenSeries {
                 self.chance_at_birth[row] = (alpha / (alpha + contacts)) as f32;
                 self.surprises += f64::from(u8::from(contacts > 0.0));
             }
-            let p = if is_new(entity, end) {
+            let tail = if is_new(entity, end) {
                 let chance = PValue::new(f64::from(self.chance_at_birth[row]));
-                chance.and(self.sizes[usize::from(entity.class)].upper(ln_size(size)))
+                let sizes = &self.sizes[usize::from(entity.class)];
+                Tail::new(chance.and(sizes.upper(ln_size(size))), 0.0)
             } else {
-                PValue::ONE
+                // What a contact most often is: not new.
+                Tail::new(PValue::ONE, contacts / (alpha + contacts))
             };
             each(
                 row,
                 Judged {
                     expected: 0.0,
-                    tail: Tail::new(p, 0.0),
+                    tail,
                 },
             );
         }
@@ -160,7 +162,6 @@ fn ln_size(size: u64) -> f64 {
     (size as f64).ln_1p()
 }
 
-/// The first member of an edge's key: whom it starts from.
 fn is_new(edge: &Entity, end: EventTime) -> bool {
     end - edge.first_seen <= NEW_FOR
 }

@@ -8,9 +8,20 @@ mod first_seen;
 mod rate;
 mod ratio;
 mod rule;
+mod sum;
+
+use crate::statistics::Tail;
 
 pub(super) use evidence::Learning;
 pub(super) use first_seen::FirstSeenSeries;
 pub(super) use rate::RateSeries;
 pub(super) use ratio::RatioSeries;
 pub(super) use rule::RuleSeries;
+pub(super) use sum::{SumSeries, SumValues};
+
+/// One judged entity.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged {
+    pub(super) expected: f64,
+    pub(super) tail: Tail,
+}

@@ -34,6 +34,8 @@ const SURPRISE_WEIGHT_MIN: f64 = 0.1;
 const SETTLED_MIN: f64 = 0.4;
 /// The class must scatter this much more than it usually does before that counts.
 const SCATTER_MARGIN: f64 = 1.3;
+/// Windows after which the usual scatter is known well enough to bound what is learnt.
+const USUAL_SCATTER_WINDOWS: f64 = 12.0;
 /// Visits of an hour before the usual ratio of its class is learnt from it.
 const USUAL_VISITS_MIN: f64 = 2.0;
 
@@ -83,13 +85,6 @@ pub(in crate::score) struct RateSeries {
     classes: Vec<RateClass>,
 }
 
-/// One judged entity.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::score) struct Judged {
-    pub(in crate::score) expected: f64,
-    pub(in crate::score) tail: Tail,
-}
-
 impl RateSeries {
     pub(in crate::score) fn new(
         direction: Direction,
@@ -106,14 +101,15 @@ impl RateSeries {
     }
 
     /// Judges the window that started at `start`, whose values are `observed`, one per entity;
-    /// tells `each` of every entity that could be judged; learns.
+    /// tells `each` of every entity that could be judged what was expected and how far out its
+    /// value is; learns.
     pub(in crate::score) fn judge(
         &mut self,
         entities: &[Entity],
         classes: usize,
         observed: &[u64],
         start: EventTime,
-        mut each: impl FnMut(usize, Judged),
+        mut each: impl FnMut(usize, &NegativeBinomial, Tail),
     ) {
         self.grow(entities.len(), classes);
         let contexts = self.contexts(entities, observed, start);
@@ -134,13 +130,7 @@ impl RateSeries {
                 own * (1.0 + 1.0 / (1.0 + exposure)) + 1.0 / shape + context.extra_dispersion;
             let predictive = NegativeBinomial::new(mean, dispersion);
             let tail = tail_of(&predictive, x as f64, self.direction);
-            each(
-                row,
-                Judged {
-                    expected: mean,
-                    tail,
-                },
-            );
+            each(row, &predictive, tail);
             let settled = baseline.rate.settled_share(full) >= SETTLED_MIN;
             learn(
                 baseline,
@@ -327,14 +317,10 @@ impl RateClass {
         let usual = if windows > 0.0 {
             sum / windows
         } else {
-            scatter
+            self.dispersion
         };
-        let extra = if windows < 12.0 {
-            scatter
-        } else {
-            (scatter - SCATTER_MARGIN * usual).max(0.0)
-        };
-        let learnt = if windows < 12.0 {
+        let extra = (scatter - SCATTER_MARGIN * usual.max(self.dispersion)).max(0.0);
+        let learnt = if windows < USUAL_SCATTER_WINDOWS {
             scatter
         } else {
             scatter.min(3.0 * usual)

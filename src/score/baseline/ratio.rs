@@ -5,8 +5,8 @@
 //! method of moments; the predictive's concentration follows from the two and from how much the
 //! entity has shown.
 
+use super::Judged;
 use super::evidence::{Evidence, Learning};
-use super::rate::Judged;
 use crate::score::entities::Entity;
 use crate::statistics::{BetaBinomial, FixedSum};
 

@@ -5,6 +5,7 @@
 
 mod evidence;
 mod first_seen;
+mod overdispersion;
 mod rate;
 mod ratio;
 mod rule;

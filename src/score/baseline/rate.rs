@@ -4,28 +4,23 @@
 //! predictive distribution is negative binomial. The rate has a Gamma posterior whose prior is
 //! the class's, so that an entity is judged from its first window on. The dispersion adds up
 //! the entity's own scatter (shrunk to its class's), the uncertainty of its rate, and how much
-//! more than usual the class scatters in this very window (catalogue of methods: Gamma-Poisson
-//! predictors with season, common mode and dispersion re-estimated per window).
+//! more than usual the class scatters in this very window.
 //!
 //! Learning is robust: values beyond five standard deviations are drawn in to them, unlikely
 //! windows weigh less, and the newest two days wait in a guard band.
 
 use super::evidence::{Evidence, Learning};
+use super::overdispersion::{
+    ClassOverdispersion, Deviations, Overdispersion, OwnOverdispersion, Variance,
+};
 use crate::detection::Direction;
 use crate::domain::{EventTime, Span};
-use crate::score::class::{CommonModeSketch, Prior, PriorMoments, Season};
+use crate::score::class::{CommonMode, CommonModeSketch, Prior, PriorMoments, Season};
 use crate::score::entities::Entity;
-use crate::statistics::{FixedSum, NegativeBinomial, PValue, Tail};
+use crate::statistics::{NegativeBinomial, PValue, Tail};
 
-/// Windows' worth of evidence that the dispersion of the class stands for.
-const DISPERSION_PRIOR_WINDOWS: f64 = 12.0;
-/// Nothing is steadier than 5 % from window to window.
-const DISPERSION_MIN: f64 = 0.0025;
-const DISPERSION_MAX: f64 = 20.0;
-/// Taken before anything was seen.
-const DISPERSION_INITIAL: f64 = 0.25;
-/// Values farther out than this are learnt as if they stood there.
-const WINSOR_SD: f64 = 5.0;
+/// Less than this is never expected.
+const MEAN_MIN: f64 = 1e-6;
 /// Windows less likely than this weigh less.
 const SURPRISE_P: f64 = 1e-3;
 const SURPRISE_WEIGHT_MIN: f64 = 0.1;
@@ -38,27 +33,20 @@ const SCATTER_MARGIN: f64 = 1.3;
 const USUAL_SCATTER_WINDOWS: f64 = 12.0;
 /// Visits of an hour before the usual ratio of its class is learnt from it.
 const USUAL_VISITS_MIN: f64 = 2.0;
+/// From then on a visit moves the season by a factor of two at the most.
+const SEASON_STEP_MAX: f64 = 0.7;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct RateBaseline {
     rate: Evidence,
-    /// Weighted squared deviations beyond counting, over their weights.
-    dispersion: [f32; 2],
-}
-
-impl RateBaseline {
-    fn dispersion(&self, class: f64) -> f64 {
-        let prior = DISPERSION_PRIOR_WINDOWS / (class * class);
-        let [deviation, weight] = self.dispersion.map(f64::from);
-        ((deviation + prior * class) / (weight + prior)).clamp(DISPERSION_MIN, DISPERSION_MAX)
-    }
+    overdispersion: OwnOverdispersion,
 }
 
 /// What a class has learnt.
 #[derive(Clone, Debug)]
 struct RateClass {
     season: Season,
-    dispersion: f64,
+    overdispersion: ClassOverdispersion,
     /// Scatter between entities in an ordinary window, and windows it was learnt from.
     scatter: [f64; 2],
     /// ln of the median ratio of an ordinary window: what of it is due to skewness.
@@ -70,8 +58,9 @@ struct RateClass {
 #[derive(Clone, Copy, Debug)]
 struct Context {
     level: f64,
-    extra_dispersion: f64,
-    class_dispersion: f64,
+    /// Dispersion beyond the usual.
+    extra: f64,
+    usual: Overdispersion,
     prior: Option<Prior>,
 }
 
@@ -113,35 +102,45 @@ impl RateSeries {
     ) {
         self.grow(entities.len(), classes);
         let contexts = self.contexts(entities, observed, start);
+        let mut deviations = vec![Deviations::default(); classes];
         let full = self.learning.windows_per_week;
         for (row, (baseline, entity)) in self.baselines.iter_mut().zip(entities).enumerate() {
-            let context = &contexts[usize::from(entity.class)];
-            let x = observed[row];
+            let class = usize::from(entity.class);
+            let context = &contexts[class];
+            let x = observed[row] as f64;
             let (amount, exposure) = baseline.rate.effective(full);
             let Some(prior) = context.prior.or_else(|| own_prior(amount, exposure)) else {
                 // The very first windows of a class too small to say anything: nobody knows.
-                baseline.rate.learn(&self.learning, x as f64, context.level);
+                baseline.rate.learn(&self.learning, x, context.level);
                 continue;
             };
-            let shape = prior.shape + amount;
-            let mean = shape / (prior.shape / prior.mean + exposure) * context.level;
-            let own = baseline.dispersion(context.class_dispersion);
-            let dispersion =
-                own * (1.0 + 1.0 / (1.0 + exposure)) + 1.0 / shape + context.extra_dispersion;
-            let predictive = NegativeBinomial::new(mean, dispersion);
-            let tail = tail_of(&predictive, x as f64, self.direction);
+            // Events that come in clumps say less about their rate.
+            let clump = 1.0 + context.usual.linear;
+            let shape = prior.shape + amount / clump;
+            let mean = shape / (prior.shape / prior.mean + exposure / clump) * context.level;
+            let usual = baseline.overdispersion.shrunk_to(&context.usual);
+            let variance = variance_of(mean.max(MEAN_MIN), shape * clump, exposure, context.extra);
+            let predictive = NegativeBinomial::new(variance.mean, variance.dispersion(&usual));
+            let tail = tail_of(&predictive, x, self.direction);
             each(row, &predictive, tail);
-            let settled = baseline.rate.settled_share(full) >= SETTLED_MIN;
-            learn(
-                baseline,
-                &self.learning,
-                &predictive,
-                x as f64,
-                context.level,
-                own,
-                tail.p(),
-                settled,
-            );
+
+            let (mut value, mut weight) = (x, 1.0);
+            if baseline.rate.settled_share(full) >= SETTLED_MIN {
+                let (mean, reach) = (variance.mean, variance.reach(&usual));
+                value = x.clamp(mean - reach, mean + reach);
+                weight = trust(tail.p());
+            }
+            let keep = self.learning.keep;
+            let (amount, exposure) = (weight * value, weight * context.level);
+            baseline.rate.learn(&self.learning, amount, exposure);
+            baseline
+                .overdispersion
+                .learn(x, &variance, &usual, weight, keep);
+            deviations[class].add(x, &variance, &usual);
+        }
+        for (class, deviations) in self.classes.iter_mut().zip(&deviations) {
+            let keep = f64::from(self.learning.keep);
+            class.overdispersion.learn(deviations, keep);
         }
     }
 
@@ -158,8 +157,11 @@ impl RateSeries {
             .iter()
             .map(|class| class.season.ln_level(start))
             .collect();
-        let mut sketches = vec![CommonModeSketch::new(); self.classes.len()];
-        let mut deviations = vec![[FixedSum::default(); 2]; self.classes.len()];
+        let mut sketches: Vec<_> = self
+            .classes
+            .iter()
+            .map(|class| CommonModeSketch::new(class.overdispersion.fit.linear))
+            .collect();
         let mut moments = vec![PriorMoments::default(); self.classes.len()];
         for (row, (baseline, entity)) in self.baselines.iter().zip(entities).enumerate() {
             if baseline.rate.is_empty() {
@@ -168,24 +170,18 @@ impl RateSeries {
             let class = usize::from(entity.class);
             let (amount, exposure) = baseline.rate.effective(full);
             let rate = amount / exposure.max(1e-6);
-            let own = baseline.dispersion(self.classes[class].dispersion);
-            sketches[class].add(
-                observed[row],
-                rate * seasonal[class].exp(),
-                own,
-                entity.pool,
-            );
-            moments[class].add(rate, exposure);
-            deviations[class][0].add(f64::from(baseline.dispersion[0]));
-            deviations[class][1].add(f64::from(baseline.dispersion[1]));
+            let usual = &self.classes[class].overdispersion.fit;
+            let quadratic = baseline.overdispersion.shrunk_to(usual).quadratic;
+            let expected = rate * seasonal[class].exp();
+            sketches[class].add(observed[row], expected, quadratic, entity.pool);
+            moments[class].add(rate, exposure / (1.0 + usual.linear));
         }
         let modes: Vec<_> = sketches.into_iter().map(CommonModeSketch::read).collect();
         let mut levels = Vec::with_capacity(modes.len());
         let mut extras = Vec::with_capacity(modes.len());
         for (number, (class, mode)) in self.classes.iter_mut().zip(&modes).enumerate() {
-            levels.push(class.level(mode.ratio, mode.informed, seasonal[number], start));
+            levels.push(class.level(mode, seasonal[number], start));
             extras.push(class.extra_dispersion(mode.scatter, self.learning.keep));
-            class.learn_dispersion(deviations[number]);
         }
         // The newborn say how large newborns are, where nobody older does.
         for (row, (baseline, entity)) in self.baselines.iter().zip(entities).enumerate() {
@@ -201,8 +197,8 @@ impl RateSeries {
             .enumerate()
             .map(|(number, class)| Context {
                 level: levels[number],
-                extra_dispersion: extras[number],
-                class_dispersion: class.dispersion,
+                extra: extras[number],
+                usual: class.overdispersion.fit,
                 prior: moments[number].prior().or_else(|| everybody.prior()),
             })
             .collect()
@@ -213,7 +209,7 @@ impl RateSeries {
         let window = self.window;
         self.classes.resize_with(classes, || RateClass {
             season: Season::new(window),
-            dispersion: DISPERSION_INITIAL,
+            overdispersion: ClassOverdispersion::default(),
             scatter: [0.0; 2],
             ln_usual_ratio: 0.0,
             usual_weight: 0.0,
@@ -241,6 +237,19 @@ impl RateSeries {
     }
 }
 
+/// The variance of a count whose rate is known from `amount` events in `exposure` windows, the
+/// class's share of both included, in a window with `extra` dispersion.
+fn variance_of(mean: f64, amount: f64, exposure: f64, extra: f64) -> Variance {
+    let square = mean * mean;
+    let of_linear = mean + square / amount;
+    Variance {
+        mean,
+        known: of_linear + extra * square,
+        of_linear,
+        of_quadratic: square * (1.0 + 1.0 / (1.0 + exposure)),
+    }
+}
+
 /// Where no class can lend a prior, an entity that has a history has a vague one of its own.
 fn own_prior(amount: f64, exposure: f64) -> Option<Prior> {
     (exposure >= 3.0).then(|| Prior {
@@ -258,56 +267,33 @@ fn tail_of(predictive: &NegativeBinomial, x: f64, direction: Direction) -> Tail 
     }
 }
 
-#[allow(clippy::too_many_arguments)] // One step of arithmetic; a struct would name each once more.
-fn learn(
-    baseline: &mut RateBaseline,
-    learning: &Learning,
-    predictive: &NegativeBinomial,
-    x: f64,
-    level: f64,
-    own_dispersion: f64,
-    p: PValue,
-    settled: bool,
-) {
-    let mean = predictive.mean();
-    let variance = predictive.variance();
-    let reach = WINSOR_SD * variance.sqrt();
-    let (mut value, mut weight) = (x, 1.0);
-    if settled {
-        value = x.clamp(mean - reach, mean + reach);
-        let p = p.get();
-        if p < SURPRISE_P {
-            weight = (p / SURPRISE_P).powf(0.25).max(SURPRISE_WEIGHT_MIN);
-        }
-    }
-    baseline
-        .rate
-        .learn(learning, weight * value, weight * level);
-    let square = (x - mean).powi(2).min(reach * reach);
-    let deviation = (square - mean) / (mean * mean);
-    let precision = weight * (mean / (1.0 + own_dispersion * mean)).powi(2);
-    let [sum, weights] = baseline.dispersion.map(|sum| sum * learning.keep);
-    baseline.dispersion = [
-        sum + (precision * deviation) as f32,
-        weights + precision as f32,
-    ];
+/// How much of a window is learnt from that was this unlikely.
+pub(super) fn trust(p: PValue) -> f64 {
+    (p.get() / SURPRISE_P)
+        .powf(0.25)
+        .clamp(SURPRISE_WEIGHT_MIN, 1.0)
 }
 
 impl RateClass {
     /// The level of the class in this window, season and common mode together; the season and
     /// the usual ratio learn.
-    fn level(&mut self, ratio: f64, informed: bool, ln_season: f64, start: EventTime) -> f64 {
+    fn level(&mut self, mode: &CommonMode, ln_season: f64, start: EventTime) -> f64 {
         // A ratio near 0 is an outage of the whole class.
-        let ln_ratio = ratio.max(1e-3).ln() - self.ln_usual_ratio;
-        let ln_level = ln_season + ln_ratio;
-        if informed {
-            if self.season.visits(start) >= USUAL_VISITS_MIN && ln_ratio.abs() < 0.7 {
-                self.usual_weight = (self.usual_weight + 1.0).min(500.0);
-                self.ln_usual_ratio += ln_ratio / (self.usual_weight + 72.0);
+        let ln_of = |ratio: f64| ratio.max(1e-3).ln() - self.ln_usual_ratio;
+        let ln_ratio = ln_of(mode.ratio);
+        if let Some(ratio) = mode.seen {
+            let visits = self.season.visits(start);
+            let mut ln_seen = ln_of(ratio);
+            if visits >= USUAL_VISITS_MIN {
+                ln_seen = ln_seen.clamp(-SEASON_STEP_MAX, SEASON_STEP_MAX);
+                if ln_ratio.abs() < SEASON_STEP_MAX {
+                    self.usual_weight = (self.usual_weight + 1.0).min(500.0);
+                    self.ln_usual_ratio += ln_ratio / (self.usual_weight + 72.0);
+                }
             }
-            self.season.learn(start, ln_level);
+            self.season.learn(start, ln_season + ln_seen);
         }
-        ln_level.exp()
+        (ln_season + ln_ratio).exp()
     }
 
     /// How much more than usual the class scatters in this window; what is usual learns.
@@ -317,9 +303,10 @@ impl RateClass {
         let usual = if windows > 0.0 {
             sum / windows
         } else {
-            self.dispersion
+            self.overdispersion.fit.quadratic
         };
-        let extra = (scatter - SCATTER_MARGIN * usual.max(self.dispersion)).max(0.0);
+        let extra =
+            (scatter - SCATTER_MARGIN * usual.max(self.overdispersion.fit.quadratic)).max(0.0);
         let learnt = if windows < USUAL_SCATTER_WINDOWS {
             scatter
         } else {
@@ -328,11 +315,5 @@ impl RateClass {
         let keep = f64::from(keep);
         self.scatter = [keep * sum + learnt, keep * windows + 1.0];
         extra
-    }
-
-    fn learn_dispersion(&mut self, [deviation, weight]: [FixedSum; 2]) {
-        let prior = DISPERSION_PRIOR_WINDOWS / (DISPERSION_INITIAL * DISPERSION_INITIAL);
-        let dispersion = (deviation.get() + prior * DISPERSION_INITIAL) / (weight.get() + prior);
-        self.dispersion = dispersion.clamp(DISPERSION_MIN, DISPERSION_MAX);
     }
 }

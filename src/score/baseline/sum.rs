@@ -17,6 +17,7 @@
 //! Korshunov and Zachary 2013) the bound is tight.
 
 use super::evidence::{Evidence, Learning};
+use super::rate::trust;
 use super::{Judged, RateSeries};
 use crate::detection::Direction;
 use crate::domain::{EventTime, Span};
@@ -30,9 +31,6 @@ const LENT_SUMMANDS: f64 = 20.0;
 const SUMMANDS_MIN: f64 = 200.0;
 /// Cuts that are tried: the sum, its half, and so on.
 const CUTS: i32 = 12;
-/// Sums less likely than this weigh less in what is learnt of sizes.
-const SURPRISE_P: f64 = 1e-3;
-const SURPRISE_WEIGHT_MIN: f64 = 0.1;
 
 /// One window's values.
 #[derive(Clone, Copy)]
@@ -105,10 +103,7 @@ impl SumSeries {
                     let tail = class.tail(count, mean, sum);
                     let expected = mean * count.mean();
                     each(row, Judged { expected, tail });
-                    let p = tail.p().get();
-                    if p < SURPRISE_P {
-                        weight = (p / SURPRISE_P).powf(0.25).max(SURPRISE_WEIGHT_MIN);
-                    }
+                    weight = trust(tail.p());
                 }
                 means[row].learn(learning, weight * sum, weight * summands);
             },

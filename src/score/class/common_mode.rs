@@ -14,9 +14,9 @@ use crate::statistics::FixedSum;
 const BINS: usize = 601;
 const BIN_WIDTH: f64 = 0.02;
 const BIN_CENTRE: f64 = 300.0;
-/// Expected count from which an entity has a ratio of its own.
+/// Expected clumps of events from which an entity has a ratio of its own.
 const SOLO_MIN: f64 = 8.0;
-/// Expected count from which its ratio says something about scatter rather than about counting.
+/// Expected clumps from which its ratio says something about scatter rather than about counting.
 const SCATTER_MIN: f64 = 30.0;
 /// Entities whose scatter must be known before the class has one.
 const SCATTER_ENTITIES_MIN: u64 = 8;
@@ -40,27 +40,36 @@ fn ln_ratio_of(bin: f64) -> f64 {
     (bin - BIN_CENTRE) * BIN_WIDTH
 }
 
+/// Clumps as expected that stand beside those of a pool: its ratio is never nothing.
+const PSEUDO_CLUMPS: f64 = 1.0;
+
 /// Position of the weighted median in a histogram, to a fraction of a bin.
 fn median(bins: impl Iterator<Item = u64> + Clone) -> Option<f64> {
     let total: u64 = bins.clone().sum();
     if total == 0 {
         return None;
     }
-    let half = total as f64 / 2.0;
-    let mut below = 0.0;
-    for (bin, weight) in bins.enumerate() {
-        let weight = weight as f64;
-        if weight > 0.0 && below + weight >= half {
-            return Some(bin as f64 - 0.5 + (half - below) / weight);
-        }
-        below += weight;
-    }
-    None
+    // Where half lies on one side and half on the other, the median lies between.
+    let first = |reached: &dyn Fn(u64) -> bool| {
+        let mut below = 0;
+        bins.clone().enumerate().find_map(|(bin, weight)| {
+            below += weight;
+            reached(2 * below).then(|| {
+                let within = (total as f64 / 2.0 - (below - weight) as f64) / weight as f64;
+                bin as f64 - 0.5 + within
+            })
+        })
+    };
+    let lower = first(&|twice_below| twice_below >= total)?;
+    let upper = first(&|twice_below| twice_below > total).unwrap_or(lower);
+    Some((lower + upper) / 2.0)
 }
 
 /// The observed and expected counts of a class in one window.
 #[derive(Clone, Debug)]
 pub(in crate::score) struct CommonModeSketch {
+    /// Variance over mean of the counts, as far as it comes from events in clumps.
+    clump: f64,
     solo: Vec<u64>,
     scatter: Vec<u64>,
     scatter_of_counting: FixedSum,
@@ -71,17 +80,20 @@ pub(in crate::score) struct CommonModeSketch {
 /// What the sketch says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::score) struct CommonMode {
-    /// Median of observed / expected.
+    /// Median of observed / expected over the entities and some imagined ones of ratio 1: what
+    /// few entities do is not common.
     pub(in crate::score) ratio: f64,
-    /// How much there was to tell it from.
-    pub(in crate::score) informed: bool,
+    /// Median over the entities alone.
+    pub(in crate::score) seen: Option<f64>,
     /// Relative variance between entities beyond that of counting, where enough are large.
     pub(in crate::score) scatter: Option<f64>,
 }
 
 impl CommonModeSketch {
-    pub(in crate::score) fn new() -> CommonModeSketch {
+    /// An empty one for counts whose variance is 1 + `linear` times their mean at least.
+    pub(in crate::score) fn new(linear: f64) -> CommonModeSketch {
         CommonModeSketch {
+            clump: 1.0 + linear,
             solo: vec![0; BINS],
             scatter: vec![0; BINS],
             scatter_of_counting: FixedSum::default(),
@@ -98,7 +110,8 @@ impl CommonModeSketch {
         dispersion: f64,
         pool: u8,
     ) {
-        if expected < SOLO_MIN {
+        let clumps = expected / self.clump;
+        if clumps < SOLO_MIN {
             let pool = usize::from(pool) % POOLS;
             self.pool_observed[pool] = self.pool_observed[pool].saturating_add(observed);
             self.pool_expected[pool].add(expected);
@@ -106,28 +119,28 @@ impl CommonModeSketch {
         }
         // The median of a skewed count lies below its mean; for a Gamma by a third of its
         // relative variance.
-        let variance = dispersion + 1.0 / expected;
+        let variance = dispersion + 1.0 / clumps;
         let centre = expected * (1.0 - variance.min(1.0) / 3.0);
         let bin = bin_of(observed as f64 / centre);
         let floor = dispersion.max(0.05);
-        let weight = expected * floor / (1.0 + expected * floor);
+        let weight = clumps * floor / (1.0 + clumps * floor);
         self.solo[bin] += (WEIGHT * weight) as u64;
-        if expected >= SCATTER_MIN {
+        if clumps >= SCATTER_MIN {
             self.scatter[bin] += 1;
-            self.scatter_of_counting.add(1.0 / expected);
+            self.scatter_of_counting.add(1.0 / clumps);
         }
     }
 
     /// The common mode.
     pub(in crate::score) fn read(mut self) -> CommonMode {
         self.fold_pools();
-        let informed = self.solo.iter().any(|weight| *weight > 0);
+        let ratio = |bin: f64| ln_ratio_of(bin).exp();
+        let seen = median(self.solo.iter().copied()).map(ratio);
         let scatter = self.scatter();
         self.solo[BIN_CENTRE as usize] += PSEUDO_ENTITIES * WEIGHT as u64;
-        let ratio = median(self.solo.iter().copied()).map_or(1.0, |bin| ln_ratio_of(bin).exp());
         CommonMode {
-            ratio,
-            informed,
+            ratio: median(self.solo.iter().copied()).map_or(1.0, ratio),
+            seen,
             scatter,
         }
     }
@@ -135,18 +148,18 @@ impl CommonModeSketch {
     /// Joins pools until each expects enough to have a ratio.
     fn fold_pools(&mut self) {
         let expected: f64 = self.pool_expected.iter().map(|sum| sum.get()).sum();
-        let pools = ((expected / SOLO_MIN) as usize).clamp(1, POOLS);
+        let enough = SOLO_MIN * self.clump;
+        let pools = ((expected / enough) as usize).clamp(1, POOLS);
         let mut folded = [(0_u64, 0.0_f64); POOLS];
         for pool in 0..POOLS {
             let into = &mut folded[pool % pools];
             into.0 = into.0.saturating_add(self.pool_observed[pool]);
             into.1 += self.pool_expected[pool].get();
         }
-        for (observed, expected) in folded
-            .into_iter()
-            .filter(|(_, expected)| *expected >= SOLO_MIN / 2.0)
-        {
-            self.solo[bin_of(observed as f64 / expected)] += WEIGHT as u64;
+        let pseudo = PSEUDO_CLUMPS * self.clump;
+        for (observed, expected) in folded {
+            let bin = bin_of((observed as f64 + pseudo) / (expected + pseudo));
+            self.solo[bin] += (WEIGHT * (expected / enough).min(1.0)) as u64;
         }
     }
 
@@ -171,7 +184,7 @@ mod tests {
     use super::*;
 
     fn read(entities: impl IntoIterator<Item = (u64, f64)>) -> CommonMode {
-        let mut sketch = CommonModeSketch::new();
+        let mut sketch = CommonModeSketch::new(0.0);
         for (number, (observed, expected)) in entities.into_iter().enumerate() {
             sketch.add(observed, expected, 0.0025, (number % POOLS) as u8);
         }
@@ -210,7 +223,7 @@ mod tests {
             read([]),
             CommonMode {
                 ratio: 1.0,
-                informed: false,
+                seen: None,
                 scatter: None
             }
         );

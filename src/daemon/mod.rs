@@ -31,7 +31,9 @@ pub const LEAVE_WITHIN: Duration = Duration::from_millis(4_500);
 #[derive(Debug, Error)]
 pub enum DaemonError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}; set http.listen to another")]
+    #[error(
+        "cannot listen on {address}; choose another in http.listen, or with --listen for the demo"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -148,6 +150,11 @@ impl Daemon {
     /// What it can tell of itself.
     pub fn status(&self) -> LiveStatus {
         self.status.lock().clone()
+    }
+
+    /// The same, as it changes.
+    pub fn live(&self) -> SharedStatus {
+        self.status.clone()
     }
 
     /// Waits until reading has ended by itself, which only a fault makes it do.

@@ -88,7 +88,7 @@ impl Episodes {
                 Decision::Ignore
             };
         };
-        if episode.ended.is_none() {
+        let Some(ended) = episode.ended else {
             episode.quiet_from = episode.quiet_from.max(sighting.decided + sighting.span);
             if sighting.severity > episode.alert.severity {
                 return Decision::Escalate;
@@ -96,10 +96,11 @@ impl Episodes {
             return Decision::Sustain {
                 stronger: sighting.strength < episode.strength,
             };
-        }
+        };
+        let rested = sighting.decided >= ended + self.cooldown;
         if !sighting.fires {
             Decision::Ignore
-        } else if sighting.severity > episode.alert.severity {
+        } else if rested || sighting.severity > episode.alert.severity {
             Decision::Open
         } else {
             Decision::Cool

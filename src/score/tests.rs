@@ -1,1 +1,303 @@
+//! Baselines against streams whose truth is known.
 
+use super::baseline::{FirstSeenSeries, Learning, RateSeries, RatioSeries, RuleSeries};
+use super::entities::{Entity, POOLS};
+use crate::detection::Direction;
+use crate::domain::{EntityKey, EventTime, Span};
+use crate::statistics::{PValue, Tail};
+use rand::SeedableRng;
+use rand_distr::{Distribution, Gamma, Poisson};
+use rand_pcg::Pcg64;
+
+const START: EventTime = EventTime(1_767_571_200_000);
+const HALF_LIFE: Span = Span::days(14);
+
+fn entities(number: usize) -> Vec<Entity> {
+    (0..number)
+        .map(|n| Entity {
+            key: EntityKey::new(format!("entity-{n:04}")),
+            class: 0,
+            pool: (n % POOLS) as u8,
+            first_seen: START,
+            last_seen: START,
+        })
+        .collect()
+}
+
+/// Counts of entities whose rates differ, vary by `cv` from window to window, and follow the
+/// hour of the day.
+struct Traffic {
+    rates: Vec<f64>,
+    cv: f64,
+    rng: Pcg64,
+}
+
+impl Traffic {
+    fn new(entities: usize, cv: f64, seed: u64) -> Traffic {
+        let mut rng = Pcg64::seed_from_u64(seed);
+        let sizes = Gamma::new(1.5, 20.0).unwrap();
+        let rates = (0..entities)
+            .map(|_| 1.0 + sizes.sample(&mut rng))
+            .collect();
+        Traffic { rates, cv, rng }
+    }
+
+    fn season(hour: i64) -> f64 {
+        1.0 + 0.8 * (std::f64::consts::TAU * hour as f64 / 24.0).sin()
+    }
+
+    fn hour(&mut self, hour: i64, factor: f64) -> Vec<u64> {
+        let noise = Gamma::new(1.0 / self.cv.powi(2), self.cv.powi(2)).unwrap();
+        let rng = &mut self.rng;
+        self.rates
+            .iter()
+            .map(|rate| {
+                let mean = rate * Traffic::season(hour) * factor * noise.sample(rng);
+                Poisson::new(mean.max(1e-9)).unwrap().sample(rng) as u64
+            })
+            .collect()
+    }
+}
+
+/// One hour judged: what was expected and how unlikely the count was, per entity.
+fn judge(
+    series: &mut RateSeries,
+    all: &[Entity],
+    observed: &[u64],
+    hour: i64,
+) -> Vec<Option<(f64, Tail)>> {
+    if hour % 24 == 0 {
+        series.next_day();
+    }
+    let mut judged = vec![None; all.len()];
+    let start = START + Span::hours(hour);
+    series.judge(all, 1, observed, start, |row, predictive, tail| {
+        judged[row] = Some((predictive.mean(), tail));
+    });
+    judged
+}
+
+fn taught(direction: Direction, traffic: &mut Traffic, all: &[Entity], hours: i64) -> RateSeries {
+    let learning = Learning::new(Span::HOUR, HALF_LIFE);
+    let mut series = RateSeries::new(direction, Span::HOUR, learning);
+    for hour in 0..hours {
+        let observed = traffic.hour(hour, 1.0);
+        judge(&mut series, all, &observed, hour);
+    }
+    series
+}
+
+fn p_of(judged: &[Option<(f64, Tail)>], row: usize) -> f64 {
+    judged[row].unwrap().1.p().get()
+}
+
+const WEEKS: i64 = 3 * 168;
+
+#[test]
+fn p_values_of_a_count_are_uniform_under_the_null() {
+    let (all, mut traffic) = (entities(120), Traffic::new(120, 0.3, 5));
+    let mut series = taught(Direction::Up, &mut traffic, &all, WEEKS);
+    let levels = [0.5, 0.1, 1e-2, 1e-3];
+    let mut below = [0.0; 4];
+    let mut tests = 0.0;
+    for hour in WEEKS..2 * WEEKS {
+        let observed = traffic.hour(hour, 1.0);
+        for (_, tail) in judge(&mut series, &all, &observed, hour)
+            .into_iter()
+            .flatten()
+        {
+            tests += 1.0;
+            for (below, level) in below.iter_mut().zip(levels) {
+                *below += tail.chance_below(level);
+            }
+        }
+    }
+    for (below, level) in below.into_iter().zip(levels) {
+        let ratio = below / (level * tests);
+        // A thousandth of 20,000 tests are 20, give or take 5.
+        let most = if level < 1e-2 { 1.6 } else { 1.2 };
+        assert!((2.0 - most..most).contains(&ratio), "{level}: {ratio}");
+    }
+}
+
+#[test]
+fn an_entity_that_stops_is_unlikely_while_it_is_silent() {
+    let (all, mut traffic) = (entities(80), Traffic::new(80, 0.2, 6));
+    traffic.rates[7] = 60.0;
+    let mut series = taught(Direction::Both, &mut traffic, &all, WEEKS);
+    let mut observed = traffic.hour(WEEKS + 6, 1.0);
+    observed[7] = 0;
+    let judged = judge(&mut series, &all, &observed, WEEKS + 6);
+    assert!(p_of(&judged, 7) < 1e-8, "{:?}", judged[7]);
+}
+
+#[test]
+fn a_peak_for_everybody_is_nobodys_and_hides_nobody() {
+    let (all, mut traffic) = (entities(200), Traffic::new(200, 0.2, 7));
+    traffic.rates[7] = 40.0;
+    let mut series = taught(Direction::Up, &mut traffic, &all, WEEKS);
+    let mut unlikely = 0;
+    for hour in WEEKS..WEEKS + 24 {
+        let mut observed = traffic.hour(hour, 1.87);
+        if hour == WEEKS + 6 {
+            observed[7] *= 5;
+        }
+        let judged = judge(&mut series, &all, &observed, hour);
+        for row in 0..all.len() {
+            match (hour - WEEKS, row) {
+                (6, 7) => assert!(p_of(&judged, 7) < 1e-6, "{:?}", judged[7]),
+                _ => unlikely += u32::from(p_of(&judged, row) < 1e-4),
+            }
+        }
+    }
+    // 4,800 tests: half a one is due.
+    assert!(unlikely <= 4, "{unlikely}");
+}
+
+#[test]
+fn a_burst_of_two_days_is_not_learnt_as_normal() {
+    let (all, mut traffic) = (entities(80), Traffic::new(80, 0.2, 8));
+    traffic.rates[7] = 40.0;
+    let mut series = taught(Direction::Up, &mut traffic, &all, WEEKS);
+    for hour in WEEKS..WEEKS + 48 {
+        let mut observed = traffic.hour(hour, 1.0);
+        observed[7] *= 10;
+        let judged = judge(&mut series, &all, &observed, hour);
+        assert!(p_of(&judged, 7) < 1e-6, "hour {hour}: {:?}", judged[7]);
+    }
+    // A week later it is what it was.
+    for hour in WEEKS + 48..WEEKS + 216 {
+        let observed = traffic.hour(hour, 1.0);
+        judge(&mut series, &all, &observed, hour);
+    }
+    let observed = traffic.hour(WEEKS + 216, 1.0);
+    let judged = judge(&mut series, &all, &observed, WEEKS + 216);
+    let expected = judged[7].unwrap().0 / (40.0 * Traffic::season(WEEKS + 216));
+    assert!((0.7..1.6).contains(&expected), "{expected}");
+}
+
+#[test]
+fn the_hour_of_the_day_is_followed() {
+    let (all, mut traffic) = (entities(120), Traffic::new(120, 0.2, 9));
+    traffic.rates[7] = 100.0;
+    let mut series = taught(Direction::Up, &mut traffic, &all, WEEKS);
+    for hour in WEEKS..WEEKS + 24 {
+        let observed = traffic.hour(hour, 1.0);
+        let judged = judge(&mut series, &all, &observed, hour);
+        let ratio = judged[7].unwrap().0 / (100.0 * Traffic::season(hour));
+        assert!((0.75..1.33).contains(&ratio), "hour {hour}: {ratio}");
+    }
+}
+
+#[test]
+fn a_newborn_is_judged_by_its_class_from_its_first_window() {
+    let mut traffic = Traffic::new(100, 0.2, 10);
+    let mut all = entities(100);
+    let mut series = taught(Direction::Up, &mut traffic, &all, WEEKS);
+    for key in ["usual", "huge"] {
+        let mut entity = entities(1).remove(0);
+        entity.key = EntityKey::new(key);
+        all.push(entity);
+    }
+    let mut observed = traffic.hour(WEEKS + 6, 1.0);
+    observed.extend([40, 5_000]);
+    let judged = judge(&mut series, &all, &observed, WEEKS + 6);
+    assert!(p_of(&judged, 100) > 1e-3, "{:?}", judged[100]);
+    assert!(p_of(&judged, 101) < 1e-6, "{:?}", judged[101]);
+}
+
+#[test]
+fn nothing_is_said_before_anything_is_known() {
+    let all = entities(3);
+    let learning = Learning::new(Span::HOUR, HALF_LIFE);
+    let mut series = RateSeries::new(Direction::Up, Span::HOUR, learning);
+    let judged = judge(&mut series, &all, &[5, 900, 2], 0);
+    assert!(judged.iter().all(Option::is_none), "{judged:?}");
+}
+
+#[test]
+fn a_share_that_jumps_is_unlikely_and_one_of_few_trials_is_not_judged() {
+    let all = entities(60);
+    let mut series = RatioSeries::new(50, Learning::new(Span::HOUR, HALF_LIFE));
+    let mut judged = vec![None; 60];
+    let mut window = |odd: (usize, u64, u64)| {
+        let appeared: Vec<_> = (0..60)
+            .map(|row| {
+                if row == odd.0 {
+                    odd
+                } else {
+                    (row, 20 + row as u64 % 7, 100)
+                }
+            })
+            .collect();
+        judged.fill(None);
+        series.judge(&all, 1, &appeared, |row, one| {
+            judged[row] = Some(one.tail.p())
+        });
+        judged.clone()
+    };
+    for _ in 0..48 {
+        window((7, 22, 100));
+    }
+    let after = window((7, 95, 100));
+    assert!(after[7].unwrap() < PValue::new(1e-6), "{:?}", after[7]);
+    assert!(after[8].unwrap() > PValue::new(1e-2));
+    assert_eq!(window((7, 40, 40))[7], None);
+}
+
+#[test]
+fn a_first_contact_is_unlikely_where_contacts_are_few_and_it_carries_much() {
+    let edge = |from: &str, to: &str, born: i64| Entity {
+        key: EntityKey::new(format!("{from}\u{1f}{to}")),
+        class: 0,
+        pool: 0,
+        first_seen: START + Span::hours(born),
+        last_seen: START + Span::hours(born),
+    };
+    let mut all: Vec<Entity> = (0..20)
+        .map(|n| edge(&format!("org-{n}"), "usual", 0))
+        .collect();
+    let mut series = FirstSeenSeries::default();
+    let mut p = |all: &[Entity], appeared: &[(usize, u64)], hour: i64| {
+        let mut judged = vec![None; all.len()];
+        let end = START + Span::hours(hour + 1);
+        series.judge(all, 1, appeared, end, |row, one| {
+            judged[row] = Some(one.tail.p().get())
+        });
+        judged
+    };
+    for hour in 0..200 {
+        let sizes = |row: usize| 20 + (hour as u64 * 7 + row as u64 * 13) % 60;
+        let appeared: Vec<_> = (0..20).map(|row| (row, sizes(row))).collect();
+        p(&all, &appeared, hour);
+    }
+    all.push(edge("org-3", "stranger", 200));
+    all.push(edge("org-4", "stranger", 200));
+    let judged = p(&all, &[(3, 30), (20, 30), (21, 40_000)], 200);
+    assert_eq!(judged[3], Some(1.0));
+    let (small, large) = (judged[20].unwrap(), judged[21].unwrap());
+    assert!(
+        (1e-6..1e-3).contains(&small) && large < 1e-6,
+        "{small:e} {large:e}"
+    );
+    // It stays new for a day, and is known then.
+    assert!(p(&all, &[(21, 40_000)], 210)[21].unwrap() < 1e-6);
+    assert_eq!(p(&all, &[(21, 40_000)], 240)[21], Some(1.0));
+}
+
+#[test]
+fn a_rule_that_is_met_often_is_less_unlikely() {
+    let mut rule = RuleSeries::default();
+    for _ in 0..1_000 {
+        rule.judge(0);
+    }
+    let first = rule.judge(1).p();
+    for _ in 0..100 {
+        rule.judge(1);
+    }
+    let later = rule.judge(1).p();
+    assert!(
+        first < PValue::new(1e-3) && later > PValue::new(0.05),
+        "{first:?} {later:?}"
+    );
+}

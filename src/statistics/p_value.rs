@@ -103,6 +103,16 @@ impl Tail {
         }
     }
 
+    /// The same among the values that had the probability `chance` together, all of which lie on
+    /// this side.
+    pub fn given(self, chance: PValue) -> Tail {
+        Tail {
+            side: PValue::from_ln(self.side.ln() - chance.ln()),
+            mass: (self.mass / chance.get()).min(1.0),
+            ..self
+        }
+    }
+
     /// Both sides count: the smaller of the two tails beyond the value decides, doubled.
     pub fn two_sided(self) -> Tail {
         let other = PValue::new(1.0 - self.side.get() + self.mass);

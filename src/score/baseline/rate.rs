@@ -121,7 +121,8 @@ impl RateSeries {
             let usual = baseline.overdispersion.shrunk_to(&context.usual);
             let variance = variance_of(mean.max(MEAN_MIN), shape * clump, exposure, context.extra);
             let predictive = NegativeBinomial::new(variance.mean, variance.dispersion(&usual));
-            let tail = tail_of(&predictive, x, self.direction);
+            let newborn = baseline.rate.is_empty();
+            let tail = tail_of(&predictive, x, self.direction, newborn);
             each(row, &predictive, tail);
 
             let (mut value, mut weight) = (x, 1.0);
@@ -184,9 +185,10 @@ impl RateSeries {
             extras.push(class.extra_dispersion(mode.scatter, self.learning.keep));
         }
         // The newborn say how large newborns are, where nobody older does.
+        let known: Vec<bool> = moments.iter().map(|one| one.prior().is_some()).collect();
         for (row, (baseline, entity)) in self.baselines.iter().zip(entities).enumerate() {
-            if baseline.rate.is_empty() && observed[row] > 0 {
-                let class = usize::from(entity.class);
+            let class = usize::from(entity.class);
+            if baseline.rate.is_empty() && observed[row] > 0 && !known[class] {
                 moments[class].add(observed[row] as f64 / levels[class], 1.0);
             }
         }
@@ -258,7 +260,17 @@ fn own_prior(amount: f64, exposure: f64) -> Option<Prior> {
     })
 }
 
-fn tail_of(predictive: &NegativeBinomial, x: f64, direction: Direction) -> Tail {
+/// How far out `x` is. An entity is born by its first event, so that its first count is at least
+/// 1: what is asked is how likely it was among those.
+fn tail_of(predictive: &NegativeBinomial, x: f64, direction: Direction, newborn: bool) -> Tail {
+    if newborn {
+        let born = predictive.upper(1.0).p();
+        return match direction {
+            Direction::Up => predictive.upper(x).given(born),
+            Direction::Down => Tail::NONE,
+            Direction::Both => predictive.upper(x).given(born).two_sided(),
+        };
+    }
     match direction {
         Direction::Up => predictive.upper(x),
         Direction::Down => predictive.lower(x),

@@ -1,0 +1,220 @@
+//! What tests do with a Kafka: make topics, produce, read everything, look at a group's offsets.
+
+use crate::support::eventually;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A name that no other test or run uses.
+pub(crate) fn fresh_name(stem: &str) -> String {
+    static NAMES: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    format!(
+        "{stem}-{}-{}-{}",
+        now.unwrap_or_default().as_millis(),
+        std::process::id(),
+        NAMES.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+/// A message to produce.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    /// Partition to write it to.
+    pub(crate) partition: i32,
+    /// Key.
+    pub(crate) key: String,
+    /// Payload.
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A message that was read.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Key.
+    pub(crate) key: Vec<u8>,
+    /// Payload.
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A client of one Kafka.
+pub(crate) struct Client {
+    brokers: String,
+}
+
+impl Client {
+    /// Of the Kafka at `host:port`.
+    pub(crate) fn new(brokers: &str) -> Client {
+        Client {
+            brokers: brokers.to_owned(),
+        }
+    }
+
+    /// Where it is, as `host:port`.
+    pub(crate) fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// Whether a broker answers.
+    pub(crate) fn is_answered(&self) -> bool {
+        let metadata = self
+            .consumer("none")
+            .fetch_metadata(None, Duration::from_secs(1));
+        metadata.is_ok_and(|metadata| !metadata.brokers().is_empty())
+    }
+
+    /// Makes a topic that keeps the broker's append times.
+    pub(crate) fn create_topic(&self, topic: &str, partitions: i32) {
+        let admin: AdminClient<DefaultClientContext> =
+            self.config().create().expect("an admin client");
+        let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
+            .set("message.timestamp.type", "LogAppendTime");
+        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let outcome = runtime.block_on(admin.create_topics([&topic], &options));
+        let made = outcome.expect("an answer to creating a topic");
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// Produces, in order for each partition, and waits until the broker has everything.
+    pub(crate) fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) {
+        let failures = Failures::default();
+        let mut config = self.config();
+        config
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "30000")
+            // The partition is always given, so a client that does not know it yet must wait.
+            .set("topic.metadata.propagation.max.ms", "10000");
+        let producer: ThreadedProducer<Failures> = config
+            .create_with_context(failures.clone())
+            .expect("a producer");
+        for message in messages {
+            let record = BaseRecord::to(topic)
+                .partition(message.partition)
+                .key(&message.key)
+                .payload(&message.payload);
+            producer
+                .send(record)
+                .map_err(|(error, _)| error)
+                .expect("room for a message");
+        }
+        producer
+            .flush(TIMEOUT)
+            .expect("the broker takes everything");
+        let failures = failures.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(failures.is_empty(), "not delivered: {failures:?}");
+    }
+
+    /// Everything that is in a topic now.
+    pub(crate) fn consume(&self, topic: &str) -> Vec<Record> {
+        let consumer = self.consumer("none");
+        let mut left: BTreeMap<i32, i64> = self.ends(topic);
+        left.retain(|_, end| *end > 0);
+        let mut from = TopicPartitionList::new();
+        for partition in left.keys() {
+            from.add_partition_offset(topic, *partition, Offset::Beginning)
+                .expect("a partition and an offset");
+        }
+        consumer.assign(&from).expect("partitions that exist");
+        let mut records = Vec::new();
+        eventually("everything in a topic to be read", TIMEOUT, || {
+            while let Some(polled) = consumer.poll(Duration::from_millis(50)) {
+                let message = polled.expect("a message");
+                records.push(Record {
+                    key: message.key().unwrap_or_default().to_vec(),
+                    payload: message.payload().unwrap_or_default().to_vec(),
+                });
+                let partition = message.partition();
+                if left.get(&partition) == Some(&(message.offset() + 1)) {
+                    left.remove(&partition);
+                }
+            }
+            left.is_empty().then_some(())
+        });
+        records
+    }
+
+    /// Per partition, the offset after its last message.
+    pub(crate) fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
+        let consumer = self.consumer("none");
+        self.partitions(topic)
+            .map(|partition| {
+                let marks = consumer.fetch_watermarks(topic, partition, TIMEOUT);
+                (partition, marks.expect("the ends of a partition").1)
+            })
+            .collect()
+    }
+
+    /// Per partition, the offset that a group has committed, if it has.
+    pub(crate) fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, Option<i64>> {
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(topic) {
+            list.add_partition(topic, partition);
+        }
+        let committed = self.consumer(group).committed_offsets(list, TIMEOUT);
+        let committed = committed.expect("a group's offsets");
+        let elements = committed.elements();
+        elements
+            .iter()
+            .map(|element| {
+                (
+                    element.partition(),
+                    element.offset().to_raw().filter(|offset| *offset >= 0),
+                )
+            })
+            .collect()
+    }
+
+    fn partitions(&self, topic: &str) -> impl Iterator<Item = i32> + use<> {
+        let metadata = self.consumer("none").fetch_metadata(Some(topic), TIMEOUT);
+        let metadata = metadata.expect("a topic's metadata");
+        let count = metadata.topics()[0].partitions().len();
+        0..i32::try_from(count).expect("a number of partitions")
+    }
+
+    fn consumer(&self, group: &str) -> BaseConsumer {
+        let mut config = self.config();
+        config
+            .set("group.id", group)
+            .set("enable.auto.commit", "false");
+        config.create().expect("a consumer")
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            // That a node which is starting does not answer yet is no news.
+            .set("log_level", "2");
+        config
+    }
+}
+
+/// Why messages could not be delivered.
+#[derive(Clone, Default)]
+struct Failures(Arc<Mutex<Vec<Option<RDKafkaErrorCode>>>>);
+
+impl ClientContext for Failures {}
+
+impl ProducerContext for Failures {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            failures.push(error.rdkafka_error_code());
+        }
+    }
+}

@@ -59,8 +59,11 @@ impl Back {
     /// As [`Back::take`], showing every test.
     pub fn take_observed(&mut self, step: Step, observer: Option<ScoreObserver<'_>>) -> Vec<Alert> {
         let judgements = match step {
-            Step::Assign(partition) => {
-                self.score.assign(partition);
+            Step::Assign {
+                partition,
+                sealed_before,
+            } => {
+                self.score.assign(partition, sealed_before);
                 Vec::new()
             }
             Step::Revoke(partition) => {

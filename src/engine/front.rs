@@ -10,8 +10,13 @@ use std::sync::Arc;
 /// What the front hands to the back.
 #[derive(Debug)]
 pub enum Step {
-    /// A partition joins.
-    Assign(i32),
+    /// A partition joins; where it comes back, every pane before `sealed_before` is sealed.
+    Assign {
+        /// The partition.
+        partition: i32,
+        /// `None` where nothing was read of it yet.
+        sealed_before: Option<i64>,
+    },
     /// A partition leaves.
     Revoke(i32),
     /// A partition has sealed panes.
@@ -23,6 +28,8 @@ pub struct Front {
     plan: Arc<Plan>,
     settings: ObserveSettings,
     observers: BTreeMap<i32, Observer>,
+    /// Partitions that have left, with the panes they left open.
+    left: BTreeMap<i32, Observer>,
     counts: Counts,
 }
 
@@ -33,22 +40,31 @@ impl Front {
             plan: Arc::clone(&settings.plan),
             settings: settings.observe,
             observers: BTreeMap::new(),
+            left: BTreeMap::new(),
             counts: Counts::default(),
         }
     }
 
-    /// A partition joins. One that was here before begins anew.
+    /// A partition joins. One that comes back goes on where it left, with its open panes: it is
+    /// read on from there, so what they hold would be lost otherwise.
     pub fn assign(&mut self, partition: i32) -> Step {
-        self.observers.insert(
+        let observer = self
+            .left
+            .remove(&partition)
+            .unwrap_or_else(|| Observer::new(Arc::clone(&self.plan), self.settings));
+        let sealed_before = observer.sealed_before();
+        self.observers.insert(partition, observer);
+        Step::Assign {
             partition,
-            Observer::new(Arc::clone(&self.plan), self.settings),
-        );
-        Step::Assign(partition)
+            sealed_before,
+        }
     }
 
-    /// A partition leaves; its open panes go with it.
+    /// A partition leaves: it holds nobody back any more.
     pub fn revoke(&mut self, partition: i32) -> Step {
-        self.observers.remove(&partition);
+        let observer = self.observers.remove(&partition);
+        self.left
+            .extend(observer.map(|observer| (partition, observer)));
         Step::Revoke(partition)
     }
 
@@ -139,7 +155,73 @@ impl Front {
     pub fn deduplication_overflow(&self) -> u64 {
         self.observers
             .values()
+            .chain(self.left.values())
             .map(Observer::deduplication_overflow)
             .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::AlertSettings;
+    use crate::domain::Span;
+    use crate::observe::TimeBound;
+    use crate::score::ScoreSettings;
+
+    fn front() -> Front {
+        let (allowed_lateness, hash_key) = (Span::ZERO, (1, 2));
+        Front::new(&EngineSettings {
+            plan: Arc::new(Plan::new(Vec::new(), Span::MINUTE)),
+            observe: ObserveSettings {
+                time_bound: TimeBound::None,
+                allowed_lateness,
+                hash_key,
+            },
+            score: ScoreSettings {
+                half_life: Span::days(14),
+                forget_after: Span::days(35),
+                allowed_lateness,
+                hash_key,
+            },
+            alert: AlertSettings {
+                false_alarms_per_day: 10.0,
+                alerts_per_day_max: 50.0,
+                resolve_after: Span::HOUR,
+                cooldown: Span::DAY,
+                critical_below: 1e-3,
+            },
+        })
+    }
+
+    /// The panes that an event in each of these minutes seals.
+    fn seal(front: &mut Front, minutes: std::ops::Range<i64>) -> Vec<i64> {
+        let mut sealed = Vec::new();
+        for minute in minutes {
+            let time = minute * Span::MINUTE.0;
+            let event =
+                format!(r#"{{"time":{time},"kind":"movement","shipment":"s","step":"arriving"}}"#);
+            let (_, step) = front.feed(0, minute, None, event.as_bytes());
+            if let Some(Step::Progress(_, progress)) = step {
+                sealed.extend(progress.panes.iter().map(|pane| pane.pane));
+            }
+        }
+        sealed
+    }
+
+    #[test]
+    fn a_partition_that_comes_back_has_the_panes_it_left_open() {
+        let mut front = front();
+        front.assign(0);
+        let mut sealed = seal(&mut front, 0..30);
+        let before = sealed.len() as i64;
+        assert!(before < 30);
+        front.revoke(0);
+        let Step::Assign { sealed_before, .. } = front.assign(0) else {
+            panic!("no assignment")
+        };
+        assert_eq!(sealed_before, Some(before));
+        sealed.extend(seal(&mut front, 30..60));
+        assert!(sealed.iter().copied().eq(0..before + 30));
     }
 }

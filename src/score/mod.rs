@@ -140,9 +140,10 @@ impl Score {
         }
     }
 
-    /// A source partition joins: from now on panes wait for it.
-    pub fn assign(&mut self, partition: i32) {
-        self.partitions.entry(partition).or_default();
+    /// A source partition joins: from now on panes wait for it. One that comes back has sealed
+    /// every pane before `sealed_before`, and need not speak before others go on.
+    pub fn assign(&mut self, partition: i32, sealed_before: Option<i64>) {
+        self.partitions.insert(partition, sealed_before);
     }
 
     /// A source partition leaves: panes no longer wait for it.

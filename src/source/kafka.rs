@@ -80,6 +80,7 @@ struct Told {
     changes: Vec<Change>,
     /// Where to go on, should the partition come back.
     positions: BTreeMap<TopicPartition, i64>,
+    assigned: BTreeSet<TopicPartition>,
     lag: BTreeMap<TopicPartition, i64>,
     lag_is_new: bool,
     errors: u64,
@@ -172,8 +173,9 @@ impl ClientContext for Context {
                 } else {
                     statistics.next_offset
                 };
-                // Until the first answer of the broker the end of the partition is not known.
-                if partition >= 0 && next >= 0 && statistics.hi_offset >= 0 {
+                // Statistics go on about partitions that have left. Until the first answer of the
+                // broker the end of the partition is not known.
+                if told.assigned.contains(&place) && next >= 0 && statistics.hi_offset >= 0 {
                     told.lag.insert(place, (statistics.hi_offset - next).max(0));
                 }
             }
@@ -201,15 +203,18 @@ impl ConsumerContext for Context {
         let outcome = match error {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 let list = self.with_offsets(consumer, partitions);
-                self.told()
-                    .changes
+                let mut told = self.told();
+                told.assigned.extend(places.iter().cloned());
+                told.changes
                     .extend(places.into_iter().map(Change::Assigned));
+                drop(told);
                 consumer.incremental_assign(&list)
             }
             _ => {
                 let mut told = self.told();
                 for place in places {
                     told.lag.remove(&place);
+                    told.assigned.remove(&place);
                     told.changes.push(Change::Revoked(place));
                 }
                 drop(told);

@@ -30,6 +30,8 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(100);
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
 const OFFSETS_FOR_TIMES_TIMEOUT: Duration = Duration::from_secs(10);
+/// An error of the same kind is worth a line in the log no more often than this.
+const ERROR_LINE_EVERY: Duration = Duration::from_secs(10);
 /// Messages handled in a row before the status is published.
 const BATCH: usize = 1_000;
 /// A partition so many panes ahead of the slowest waits for it.
@@ -84,6 +86,8 @@ struct Told {
     lag: BTreeMap<TopicPartition, i64>,
     lag_is_new: bool,
     errors: u64,
+    /// When each kind of error was last told of in the log.
+    last_lines: Vec<(Option<RDKafkaErrorCode>, Instant)>,
 }
 
 enum Change {
@@ -183,8 +187,22 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.told().errors += 1;
-        tracing::warn!(%error, reason, "the Kafka client reports an error; it goes on trying");
+        let mut told = self.told();
+        told.errors += 1;
+        let code = error.rdkafka_error_code();
+        let now = Instant::now();
+        let known = told.last_lines.iter().position(|(known, _)| *known == code);
+        match known.map(|at| &mut told.last_lines[at].1) {
+            Some(last) if now.duration_since(*last) < ERROR_LINE_EVERY => return,
+            Some(last) => *last = now,
+            None => told.last_lines.push((code, now)),
+        }
+        drop(told);
+        if code == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
+            tracing::warn!(%error, "a topic is not there yet; waiting for it");
+        } else {
+            tracing::warn!(%error, reason, "the Kafka client reports an error; it goes on trying");
+        }
     }
 }
 
@@ -386,10 +404,9 @@ impl KafkaSource {
             let polled = consumer.poll(if in_batch == 0 { POLL } else { Duration::ZERO });
             self.take_changes(&places.places)?;
             let idle = polled.is_none();
-            match polled {
-                Some(Ok(message)) => self.take(&message)?,
-                Some(Err(error)) => self.note_error(&error),
-                None => {}
+            // Of an error the context was told already.
+            if let Some(Ok(message)) = polled {
+                self.take(&message)?;
             }
             in_batch = if idle { 0 } else { in_batch + 1 };
             if idle || in_batch >= BATCH {
@@ -494,16 +511,6 @@ impl KafkaSource {
         self.numbers.insert(place.clone(), number);
         places.push(place.clone());
         number
-    }
-
-    fn note_error(&mut self, error: &KafkaError) {
-        self.consumer.context().told().errors += 1;
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                tracing::warn!(%error, "a topic is not there yet; waiting for it");
-            }
-            _ => tracing::warn!(%error, "reading failed; trying again"),
-        }
     }
 
     fn publish(&mut self) {

@@ -17,19 +17,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let config = self.file.load()?;
-        crate::source::consumer_config(&config.kafka).map_err(|error| {
-            let name = self.file.config.as_ref().map_or_else(
-                || String::from("defaults"),
-                |path| path.display().to_string(),
-            );
-            crate::config::ConfigErrors(vec![crate::config::ConfigError {
-                file: name,
-                line: 0,
-                key: String::from("kafka.options"),
-                message: error.to_string(),
-            }])
-        })?;
+        let config = self.file.load_for_kafka()?;
         print!("{}", describe(&config));
         Ok(())
     }

@@ -11,7 +11,7 @@ mod replay;
 mod run;
 mod words;
 
-use crate::config::{Config, ConfigErrors};
+use crate::config::{Config, ConfigError, ConfigErrors};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,6 +59,24 @@ struct ConfigFile {
 impl ConfigFile {
     fn load(&self) -> Result<Config, Failure> {
         Ok(Config::load(self.config.as_deref())?)
+    }
+
+    /// As [`ConfigFile::load`], refusing what librdkafka refuses.
+    fn load_for_kafka(&self) -> Result<Config, Failure> {
+        let config = self.load()?;
+        crate::source::consumer_config(&config.kafka).map_err(|error| {
+            let file = self.config.as_ref().map_or_else(
+                || String::from("defaults"),
+                |path| path.display().to_string(),
+            );
+            ConfigErrors(vec![ConfigError {
+                file,
+                line: 0,
+                key: String::from("kafka.options"),
+                message: error.to_string(),
+            }])
+        })?;
+        Ok(config)
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let config = self.file.load()?;
+        let config = self.file.load_for_kafka()?;
         logging::start(&config.log);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

@@ -1,0 +1,10 @@
+//! The daemon with Apache Kafka: what reaches it, what leaves it, and what it does when the
+//! broker or the daemon itself goes away.
+
+mod absence;
+mod configuration;
+mod end_to_end;
+mod endpoints;
+mod leaving;
+mod rebalance;
+mod rejection;

@@ -8,3 +8,4 @@ mod endpoints;
 mod leaving;
 mod rebalance;
 mod rejection;
+mod start;

@@ -26,6 +26,8 @@ pub(crate) struct Setting {
     pub(crate) alerts: String,
     /// Consumer group.
     pub(crate) group: String,
+    /// Where reading starts.
+    pub(crate) start: String,
 }
 
 impl Setting {
@@ -36,6 +38,7 @@ impl Setting {
             brokers: brokers.to_owned(),
             alerts: format!("{topic}-alerts"),
             group: format!("{topic}-vigie"),
+            start: String::from("earliest"),
             topic,
         }
     }
@@ -55,6 +58,7 @@ impl Setting {
             topic,
             alerts,
             group,
+            start,
         } = self;
         let decoy = events::DECOY;
         format!(
@@ -62,7 +66,7 @@ impl Setting {
   brokers: {brokers}
   topics: [{topic}]
   group: {group}
-  start: earliest
+  start: {start}
   options:
     auto.commit.interval.ms: 100
     reconnect.backoff.max.ms: 500

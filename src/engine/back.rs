@@ -28,6 +28,8 @@ pub struct BackStatus {
     pub muted: BTreeMap<Muted, u64>,
     /// Per group of the plan: entities with baselines, and entities forgotten.
     pub entities: Vec<(usize, u64)>,
+    /// Panes that came when their windows were judged already.
+    pub late_panes: u64,
     /// Bytes of baselines and open windows.
     pub state_bytes: usize,
 }
@@ -101,6 +103,7 @@ impl Back {
             active,
             muted: self.alerting.muted().clone(),
             entities: self.score.entities().collect(),
+            late_panes: self.score.late_panes(),
             state_bytes: self.score.state_bytes(),
         }
     }

@@ -108,6 +108,7 @@ pub struct Score {
     pending: BTreeMap<i64, Vec<SealedPane>>,
     /// Windows up to here are closed. `None` before the first pane.
     closed_to: Option<EventTime>,
+    late_panes: u64,
     /// The last pane that held an event ended here.
     last_event: EventTime,
     /// Windows that began before this saw only part of their events.
@@ -132,6 +133,7 @@ impl Score {
             partitions: BTreeMap::new(),
             pending: BTreeMap::new(),
             closed_to: None,
+            late_panes: 0,
             last_event: EventTime::MIN,
             complete_from: EventTime::MIN,
             tick: Span(tick),
@@ -174,6 +176,11 @@ impl Score {
         joint.map_or_else(Vec::new, |joint| self.advance(joint, observer))
     }
 
+    /// Panes that came when their windows were judged already.
+    pub fn late_panes(&self) -> u64 {
+        self.late_panes
+    }
+
     /// Panes waiting for slower partitions.
     pub fn pending_panes(&self) -> usize {
         self.pending.len()
@@ -185,6 +192,12 @@ impl Score {
         let ready = std::mem::replace(&mut self.pending, waiting);
         for (pane, parts) in ready {
             let begins = EventTime(pane * self.plan.pane.0);
+            // A partition that comes from another process begins in the past. Its old panes belong
+            // to windows that are judged already, and must not swell the one that is open.
+            if self.closed_to.is_some_and(|closed_to| begins < closed_to) {
+                self.late_panes += parts.len() as u64;
+                continue;
+            }
             if self.closed_to.is_none() {
                 self.complete_from = begins;
                 self.closed_to = Some(begins.floor(self.tick));

@@ -153,6 +153,11 @@ fn events(status: &LiveStatus, families: &mut Families) {
         [(labels([]), counts.duplicate as f64)],
     );
     families.counter(
+        names::PANES_LATE,
+        "Panes of a partition that came when their windows were judged already.",
+        [(labels([]), status.back.late_panes as f64)],
+    );
+    families.counter(
         names::DEDUPLICATION_OVERFLOW,
         "Events whose identifier could not be remembered for want of room.",
         [(labels([]), status.deduplication_overflow as f64)],

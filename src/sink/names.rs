@@ -10,6 +10,7 @@ pub(super) const EVENTS: &str = "vigie_events_total";
 pub(super) const EVENTS_REJECTED: &str = "vigie_events_rejected_total";
 pub(super) const EVENTS_LATE: &str = "vigie_events_late_total";
 pub(super) const EVENTS_DUPLICATE: &str = "vigie_events_duplicate_total";
+pub(super) const PANES_LATE: &str = "vigie_panes_late_total";
 pub(super) const DEDUPLICATION_OVERFLOW: &str = "vigie_deduplication_overflow_total";
 pub(super) const WATERMARK: &str = "vigie_watermark_timestamp_seconds";
 pub(super) const KAFKA_LAG: &str = "vigie_kafka_lag_messages";

@@ -68,6 +68,13 @@ impl Story {
         })
     }
 
+    /// The time of a second.
+    pub(crate) fn at(&self, second: u64) -> jiff::Timestamp {
+        let milliseconds = i64::try_from(self.time(second));
+        jiff::Timestamp::from_millisecond(milliseconds.expect("a time of these days"))
+            .expect("a time of these days")
+    }
+
     fn time(&self, second: u64) -> u64 {
         self.start_milliseconds + second * 1_000
     }

@@ -1,7 +1,7 @@
 //! Stage 3: findings become alerts that somebody has time for.
 //!
-//! A pure step. One budget, in false alarms a day, decides every threshold ([`budget`]); what
-//! passes opens one episode per detection and entity, which lives, grows and ends ([`episode`]);
+//! A pure step. One budget, in false alarms a day, decides every threshold (`budget`); what
+//! passes opens one episode per detection and entity, which lives, grows and ends (`episode`);
 //! what does not is counted by reason. Nothing here touches a baseline: budgets, effects and
 //! severities are policy.
 

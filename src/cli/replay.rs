@@ -103,7 +103,7 @@ impl Replay {
         let place = self.input.display().to_string();
         while let Some(read) = source.lines.next(&mut line).map_err(Failure::running)? {
             lines += 1;
-            if lines % LINES_PER_LOOK == 0 {
+            if lines.is_multiple_of(LINES_PER_LOOK) {
                 progress.set_position(source.bytes_read.load(Ordering::Relaxed));
                 progress.set_message(format!(
                     "{} events, {}/s",

@@ -152,12 +152,12 @@ pub(super) fn read(
             }
         }
     }
-    if detections.is_empty() || detections.len() > DETECTIONS_MAX {
-        if let Some(own) = own {
-            own.error(format!(
-                "must leave from 1 to {DETECTIONS_MAX} detections switched on"
-            ));
-        }
+    if (detections.is_empty() || detections.len() > DETECTIONS_MAX)
+        && let Some(own) = own
+    {
+        own.error(format!(
+            "must leave from 1 to {DETECTIONS_MAX} detections switched on"
+        ));
     }
     drop(shipped_list);
     let plan = Plan::new(detections, pane);

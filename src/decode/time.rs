@@ -13,11 +13,10 @@ pub(super) fn rfc_3339(text: &str) -> Option<EventTime> {
         && at(13) == Some(b':')
         && at(16) == Some(b':')
         && matches!(at(19), Some(b'.' | b'Z' | b'z' | b'+' | b'-'));
-    let zone = match bytes {
-        [.., b'Z' | b'z'] => true,
-        [.., b'+' | b'-', _, _, b':', _, _] => true,
-        _ => false,
-    };
+    let zone = matches!(
+        bytes,
+        [.., b'Z' | b'z'] | [.., b'+' | b'-', _, _, b':', _, _]
+    );
     if !separators || !zone {
         return None;
     }

@@ -128,15 +128,15 @@ impl GroupJudge {
                     if plan.series[series.id].window == number {
                         let spec = &plan.series[series.id];
                         let decided = end + settings.allowed_lateness;
-                        let mut tally = Tally::new(series.id, window, decided, observer);
-                        judge(
-                            series,
-                            spec,
-                            &self.entities,
-                            &self.windows[number],
-                            &mut tally,
-                        );
-                        judgements.push(tally.finish());
+                        let judgement = Judgement::new(series.id, window, decided);
+                        let tally = Tally {
+                            judgement,
+                            entities: &self.entities,
+                            window: &self.windows[number],
+                            p_max: PValue::new(FINDING_P_MAX),
+                            observer,
+                        };
+                        judgements.push(judge(series, spec, tally));
                     }
                 }
             }
@@ -221,43 +221,17 @@ impl GroupJudge {
 /// Collects what one series says of one window.
 struct Tally<'a, 'o> {
     judgement: Judgement,
+    entities: &'a Entities,
+    window: &'a Window,
+    /// What is less likely than this is a finding.
+    p_max: PValue,
     observer: &'a mut Option<ScoreObserver<'o>>,
 }
 
-impl<'a, 'o> Tally<'a, 'o> {
-    fn new(
-        series: SeriesId,
-        window: AlertWindow,
-        decided: EventTime,
-        observer: &'a mut Option<ScoreObserver<'o>>,
-    ) -> Tally<'a, 'o> {
-        let below = [0.0; CALIBRATION_LEVELS.len()];
-        let judgement = Judgement {
-            series,
-            window,
-            decided,
-            tests: 0,
-            findings: Vec::new(),
-            below,
-        };
-        Tally {
-            judgement,
-            observer,
-        }
-    }
-
+impl Tally<'_, '_> {
     /// One entity was tested.
-    fn add(
-        &mut self,
-        entities: &Entities,
-        window: &Window,
-        row: usize,
-        observed: f64,
-        expected: f64,
-        tail: Tail,
-        p_max: PValue,
-    ) {
-        let entity = &entities.all()[row];
+    fn add(&mut self, row: usize, observed: f64, expected: f64, tail: Tail) {
+        let entity = &self.entities.all()[row];
         let end = self.judgement.window.end;
         self.judgement.tests += 1;
         for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
@@ -274,13 +248,13 @@ impl<'a, 'o> Tally<'a, 'o> {
                 maturity: entity.maturity(end),
             });
         }
-        if tail.p() <= p_max {
+        if tail.p() <= self.p_max {
             self.judgement.findings.push(Finding {
                 key: entity.key.clone(),
                 observed,
                 expected,
                 p: tail.p(),
-                records: window.value(row, Slot::Sum(0)),
+                records: self.window.value(row, Slot::Sum(0)),
                 maturity: entity.maturity(end),
             });
         }
@@ -294,23 +268,17 @@ impl<'a, 'o> Tally<'a, 'o> {
     }
 }
 
-fn judge(
-    series: &mut JudgedSeries,
-    spec: &Series,
-    entities: &Entities,
-    window: &Window,
-    tally: &mut Tally<'_, '_>,
-) {
+fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> Judgement {
+    let (entities, window) = (tally.entities, tally.window);
     let all = entities.all();
     let classes = entities.classes();
     let start = tally.judgement.window.start;
-    let p_max = PValue::new(FINDING_P_MAX);
     match &mut series.baselines {
         Baselines::Rate(rate) => {
             let observed = of_everybody(entities, window, spec.of);
             rate.judge(all, classes, &observed, start, |row, predictive, tail| {
                 let (observed, expected) = (observed[row] as f64, predictive.mean());
-                tally.add(entities, window, row, observed, expected, tail, p_max);
+                tally.add(row, observed, expected, tail);
             });
         }
         Baselines::Sum(sum) => {
@@ -323,15 +291,7 @@ fn judge(
             };
             sum.judge(all, classes, values, start, |row, judged| {
                 let Judged { expected, tail } = judged;
-                tally.add(
-                    entities,
-                    window,
-                    row,
-                    observed[row] as f64,
-                    expected,
-                    tail,
-                    p_max,
-                );
+                tally.add(row, observed[row] as f64, expected, tail);
             });
         }
         Baselines::Ratio(ratio) => {
@@ -342,15 +302,7 @@ fn judge(
             ratio.judge(all, classes, &appeared, |row, judged| {
                 let trials = window.value(row, per).max(1);
                 let share = window.value(row, spec.of).min(trials) as f64 / trials as f64;
-                tally.add(
-                    entities,
-                    window,
-                    row,
-                    share,
-                    judged.expected,
-                    judged.tail,
-                    p_max,
-                );
+                tally.add(row, share, judged.expected, judged.tail);
             });
         }
         Baselines::FirstSeen(edges) => {
@@ -360,15 +312,7 @@ fn judge(
                 .collect();
             edges.judge(all, classes, &appeared, end, |row, judged| {
                 let size = window.value(row, spec.of) as f64;
-                tally.add(
-                    entities,
-                    window,
-                    row,
-                    size,
-                    judged.expected,
-                    judged.tail,
-                    p_max,
-                );
+                tally.add(row, size, judged.expected, judged.tail);
             });
         }
         Baselines::Rule(rule, at_least) => {
@@ -377,13 +321,16 @@ fn judge(
                 .filter(|(_, value)| *value >= *at_least)
                 .collect();
             let tail = rule.judge(met.len());
+            // Whoever meets it is told of, however often that happens.
+            tally.p_max = PValue::ONE;
             for (row, value) in met {
-                tally.add(entities, window, row, value as f64, 0.0, tail, PValue::ONE);
+                tally.add(row, value as f64, 0.0, tail);
             }
             // The rule is one test of the whole window, whoever meets it.
             tally.judgement.tests = 1;
         }
     }
+    tally.finish()
 }
 
 /// The value of a measure for every entity: 0 for those that did not appear.

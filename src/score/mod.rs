@@ -1,7 +1,7 @@
 //! Stage 2: sealed panes of all partitions become judged windows.
 //!
-//! A pure step in two parts. *Sum* ([`windows`]) merges the panes of all source partitions and
-//! closes windows in the order of event time. *Judge* ([`baseline`]) asks a baseline how likely
+//! A pure step in two parts. *Sum* (`windows`) merges the panes of all source partitions and
+//! closes windows in the order of event time. *Judge* (`baseline`) asks a baseline how likely
 //! each entity's value was, then lets it learn. Panes are processed once every partition has
 //! sealed them, so what leaves depends on the events alone, not on how partitions interleave.
 
@@ -74,6 +74,20 @@ pub struct Judgement {
     /// For each of [`CALIBRATION_LEVELS`], how many randomised p-values lie below it, in
     /// expectation over the randomisation.
     pub below: [f64; CALIBRATION_LEVELS.len()],
+}
+
+impl Judgement {
+    /// Nobody judged yet.
+    fn new(series: SeriesId, window: AlertWindow, decided: EventTime) -> Judgement {
+        Judgement {
+            series,
+            window,
+            decided,
+            tests: 0,
+            findings: Vec::new(),
+            below: [0.0; CALIBRATION_LEVELS.len()],
+        }
+    }
 }
 
 /// One test, for those who want to see every p-value.

@@ -196,7 +196,7 @@ mod tests {
         let mode = read((0..200).map(|_| (187, 100.0)));
         assert!((mode.ratio / 1.87 - 1.0).abs() < 0.03, "{mode:?}");
         assert!(mode.scatter.unwrap() < 0.01);
-        let small = read((0..5_000).map(|n| (u64::from((n / POOLS) % 2 == 0) * 3, 0.5)));
+        let small = read((0..5_000).map(|n| (u64::from((n / POOLS).is_multiple_of(2)) * 3, 0.5)));
         assert!((small.ratio / 3.0 - 1.0).abs() < 0.1, "{small:?}");
     }
 

@@ -328,6 +328,7 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
             }
             // The rule is one test of the whole window, whoever meets it.
             tally.judgement.tests = 1;
+            tally.judgement.below = CALIBRATION_LEVELS.map(|level| tail.chance_below(level));
         }
     }
     tally.finish()

@@ -1,5 +1,7 @@
 //! Baselines against streams whose truth is known.
 
+mod null;
+
 use super::baseline::{FirstSeenSeries, Learning, RateSeries, RatioSeries, RuleSeries};
 use super::entities::{Entity, POOLS};
 use crate::detection::Direction;
@@ -92,33 +94,6 @@ fn p_of(judged: &[Option<(f64, Tail)>], row: usize) -> f64 {
 }
 
 const WEEKS: i64 = 3 * 168;
-
-#[test]
-fn p_values_of_a_count_are_uniform_under_the_null() {
-    let (all, mut traffic) = (entities(120), Traffic::new(120, 0.3, 5));
-    let mut series = taught(Direction::Up, &mut traffic, &all, WEEKS);
-    let levels = [0.5, 0.1, 1e-2, 1e-3];
-    let mut below = [0.0; 4];
-    let mut tests = 0.0;
-    for hour in WEEKS..2 * WEEKS {
-        let observed = traffic.hour(hour, 1.0);
-        for (_, tail) in judge(&mut series, &all, &observed, hour)
-            .into_iter()
-            .flatten()
-        {
-            tests += 1.0;
-            for (below, level) in below.iter_mut().zip(levels) {
-                *below += tail.chance_below(level);
-            }
-        }
-    }
-    for (below, level) in below.into_iter().zip(levels) {
-        let ratio = below / (level * tests);
-        // A thousandth of 20,000 tests are 20, give or take 5.
-        let most = if level < 1e-2 { 1.6 } else { 1.2 };
-        assert!((2.0 - most..most).contains(&ratio), "{level}: {ratio}");
-    }
-}
 
 #[test]
 fn an_entity_that_stops_is_unlikely_while_it_is_silent() {

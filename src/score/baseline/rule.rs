@@ -17,7 +17,7 @@ pub(in crate::score) struct RuleSeries {
 }
 
 impl RuleSeries {
-    /// The tail for a window in which the rule was met, the same for all who met it; learns how
+    /// The tail for a window in which so many met the rule, the same for all of them; learns how
     /// many did.
     pub(in crate::score) fn judge(&mut self, met: usize) -> Tail {
         let shape = PRIOR_TOUCHES + self.touches;
@@ -26,6 +26,9 @@ impl RuleSeries {
         let ln_none = -shape * (1.0 / exposure).ln_1p();
         self.touches += met as f64;
         self.windows += 1.0;
-        Tail::new(PValue::new(-ln_none.exp_m1()), 0.0)
+        if met == 0 {
+            return Tail::new(PValue::ONE, ln_none.exp());
+        }
+        Tail::new(PValue::new(-ln_none.exp_m1()), -ln_none.exp_m1())
     }
 }

@@ -1,7 +1,14 @@
-//! Integration tests, over real parts: the built `vigie` binary, Apache Kafka, Prometheus.
+//! Integration tests: scenarios over simulated traffic, and real parts, the built `vigie` binary,
+//! Apache Kafka and Prometheus.
 //!
 //! What a part needs and is not installed makes its tests fail with a word on what to install;
 //! nothing is skipped. `tests/setup` installs it, `tests/run` does that and runs everything.
 
+mod architecture;
+mod calibration;
+mod command;
+mod demo;
+mod golden;
 mod kafka;
+mod replay;
 mod support;

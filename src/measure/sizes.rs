@@ -29,6 +29,11 @@ impl Sizes {
         ((2 * octave + u32::from(upper)) as usize).min(SIZE_BUCKETS - 1)
     }
 
+    /// What no value of a bucket exceeds.
+    pub fn bound(bucket: usize) -> f64 {
+        2_f64.powf((bucket + 1) as f64 / 2.0)
+    }
+
     /// Adds a value.
     #[inline]
     pub fn add(&mut self, value: u64) {
@@ -62,6 +67,7 @@ mod tests {
                 bucket == before || bucket == before + 1 || value == 2,
                 "{value}"
             );
+            assert!(value as f64 <= Sizes::bound(bucket));
             before = bucket;
         }
         assert_eq!(

@@ -5,6 +5,7 @@ pub(crate) mod daemon;
 pub(crate) mod directory;
 pub(crate) mod events;
 pub(crate) mod http;
+pub(crate) mod hub;
 pub(crate) mod kafka;
 pub(crate) mod ports;
 pub(crate) mod process;

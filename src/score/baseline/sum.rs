@@ -29,6 +29,11 @@ use crate::statistics::{FixedSum, NegativeBinomial, PValue, Tail};
 const LENT_SUMMANDS: f64 = 20.0;
 /// Summands of a class before its sizes say anything.
 const SUMMANDS_MIN: f64 = 200.0;
+/// Beyond the largest size of a class the chance of a larger one falls with this power: sizes
+/// have a variance. A lognormal's falls faster.
+const TAIL_INDEX: f64 = 2.0;
+/// Discounted summands that a bucket must hold to count as seen.
+const SEEN_MIN: f64 = 0.5;
 /// Cuts that are tried: the sum, its half, and so on.
 const CUTS: i32 = 12;
 
@@ -177,14 +182,24 @@ impl SizeClass {
         let larger = (mean / self.mean.max(1e-9)).max(1.0);
         let bound = |halvings: i32| {
             let cut = sum / 2_f64.powi(halvings);
-            let share =
-                larger * (self.above[Sizes::bucket(cut as u64)] + 0.5) / (self.summands + 1.0);
-            let jump = count.thinned(share.min(1.0)).upper(1.0).p().get();
+            let share = (larger * self.share_above(cut)).min(1.0);
+            let jump = count.thinned(share).upper(1.0).p().get();
             let rest = count.thinned((mean / cut).min(1.0)).upper(sum / cut).p();
             jump + rest.get()
         };
         let smallest = (0..CUTS).map(bound).fold(1.0, f64::min);
         Tail::new(PValue::new(smallest), 0.0)
+    }
+
+    /// The chance that a summand is larger than `size`.
+    fn share_above(&self, size: f64) -> f64 {
+        let share = |above: f64| (above + 0.5) / (self.summands + 1.0);
+        let largest = self.above.iter().rposition(|above| *above >= SEEN_MIN);
+        let top = Sizes::bound(largest.unwrap_or(0));
+        if size <= top {
+            return share(self.above[Sizes::bucket(size as u64)]);
+        }
+        share(0.0) * (top / size).powf(TAIL_INDEX)
     }
 
     fn learn(&mut self, sizes: Option<&Sizes>, keep: f64) {

@@ -14,7 +14,7 @@ const QUADRATIC_MAX: f64 = 20.0;
 const LINEAR_MAX: f64 = 100.0;
 /// Taken before anything was seen, and how many well measured windows that stands for.
 const INITIAL: Overdispersion = Overdispersion {
-    linear: 1.0,
+    linear: 3.0,
     quadratic: 0.25,
 };
 const INITIAL_WINDOWS: f64 = 6.0;

@@ -12,6 +12,7 @@ mod run;
 mod words;
 
 use crate::config::{Config, ConfigError, ConfigErrors};
+use crate::sink::error_chain;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -113,7 +114,7 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(Failure::Running(error)) => {
-            eprintln!("vigie: {}", words::chain(&*error));
+            eprintln!("vigie: {}", error_chain(&*error));
             ExitCode::FAILURE
         }
     }

@@ -1,19 +1,6 @@
 //! How figures and errors read.
 
-use std::error::Error;
 use std::time::Duration;
-
-/// An error and what caused it, on one line.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
 
 /// A whole number with its thousands apart.
 pub(super) fn thousands(number: u64) -> String {

@@ -1,8 +1,7 @@
 //! The catalogue: shipped entries, changed and added to by the configuration's own.
 
 use super::CATALOGUE;
-use super::reader::{Node, Reader};
-use super::settings::span;
+use super::reader::{Node, Reader, span};
 use crate::detection::{
     Condition, Detection, Direction, Lists, Plan, Policy, Requirement, Template, Test,
     window_conflict,

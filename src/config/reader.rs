@@ -1,6 +1,7 @@
 //! Reading YAML with line numbers, collecting every mistake instead of stopping at the first.
 
 use super::substitute::substitute;
+use crate::domain::Span;
 use saphyr::{LoadableYamlNode, MarkedYamlOwned, ScalarOwned, YamlDataOwned};
 use std::cell::RefCell;
 use std::fmt;
@@ -347,4 +348,16 @@ fn scalar_text(yaml: &MarkedYamlOwned) -> Option<String> {
         YamlDataOwned::Value(ScalarOwned::Boolean(truth)) => Some(truth.to_string()),
         _ => None,
     }
+}
+
+/// A length of time within bounds.
+pub(super) fn span(node: &Node<'_>, least: Span, most: Span) -> Option<Span> {
+    node.parsed(|text| {
+        let span = Span::parse(text)?;
+        if (least..=most).contains(&span) {
+            Ok(span)
+        } else {
+            Err(format!("must be from {least} to {most}"))
+        }
+    })
 }

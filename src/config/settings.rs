@@ -1,7 +1,7 @@
 //! The settings, section by section.
 
 use super::detections;
-use super::reader::{Node, Reader};
+use super::reader::{Node, Reader, span};
 use crate::alert::AlertSettings;
 use crate::detection::{Lists, Plan};
 use crate::domain::{EventTime, Span};
@@ -243,18 +243,6 @@ pub(super) fn read(reader: &Reader) -> Option<Config> {
         log,
         lists,
         plan: Arc::new(plan),
-    })
-}
-
-/// A length of time within bounds.
-pub(super) fn span(node: &Node<'_>, least: Span, most: Span) -> Option<Span> {
-    node.parsed(|text| {
-        let span = Span::parse(text)?;
-        if (least..=most).contains(&span) {
-            Ok(span)
-        } else {
-            Err(format!("must be from {least} to {most}"))
-        }
     })
 }
 

@@ -12,4 +12,4 @@ mod records;
 pub use http::{HttpServer, serve};
 pub use live::{Lag, LiveStatus, SharedStatus};
 pub use metrics::Metrics;
-pub use records::{AlertSink, AlertSinks, FileSink, KafkaSink, SinkError};
+pub use records::{AlertSink, AlertSinks, FileSink, KafkaSink, SinkError, error_chain};

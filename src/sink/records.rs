@@ -88,7 +88,7 @@ impl AlertSinks {
             if let Err(error) = sink.write(alert, &json) {
                 self.refused += 1;
                 tracing::error!(
-                    error = chain(&error),
+                    error = error_chain(&error),
                     alert = alert.id,
                     "an alert record was not delivered"
                 );
@@ -113,7 +113,7 @@ impl AlertSinks {
 }
 
 /// An error and what caused it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -9,7 +9,7 @@
 //!
 //! An edge stays new for a day, so that one that starts small is weighed again.
 
-use super::Judged;
+use super::{Judged, keep_rows};
 use crate::domain::{EntityKey, EventTime, Span, first_member};
 use crate::score::entities::Entity;
 use crate::statistics::{PValue, Tail, ln_student_upper};
@@ -144,12 +144,7 @@ impl FirstSeenSeries {
     }
 
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
-        self.chance_at_birth.resize(marks.len(), 0.0);
-        let mut row = 0;
-        self.chance_at_birth.retain(|_| {
-            row += 1;
-            marks[row - 1]
-        });
+        keep_rows(&mut self.chance_at_birth, marks);
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {

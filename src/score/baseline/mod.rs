@@ -26,3 +26,10 @@ pub(super) struct Judged {
     pub(super) expected: f64,
     pub(super) tail: Tail,
 }
+
+/// Keeps the rows marked; rows that were not reached yet are empty.
+fn keep_rows<T: Default>(rows: &mut Vec<T>, marks: &[bool]) {
+    rows.resize_with(marks.len(), T::default);
+    let mut marks = marks.iter();
+    rows.retain(|_| marks.next().is_some_and(|mark| *mark));
+}

@@ -10,6 +10,7 @@
 //! windows weigh less, and the newest two days wait in a guard band.
 
 use super::evidence::{Evidence, Learning};
+use super::keep_rows;
 use super::overdispersion::{
     ClassOverdispersion, Deviations, Overdispersion, OwnOverdispersion, Variance,
 };
@@ -225,13 +226,7 @@ impl RateSeries {
     }
 
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
-        self.baselines
-            .resize_with(marks.len(), RateBaseline::default);
-        let mut row = 0;
-        self.baselines.retain(|_| {
-            row += 1;
-            marks[row - 1]
-        });
+        keep_rows(&mut self.baselines, marks);
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {

@@ -5,8 +5,8 @@
 //! method of moments; the predictive's concentration follows from the two and from how much the
 //! entity has shown.
 
-use super::Judged;
 use super::evidence::{Evidence, Learning};
+use super::{Judged, keep_rows};
 use crate::score::entities::Entity;
 use crate::statistics::{BetaBinomial, FixedSum};
 
@@ -176,12 +176,7 @@ impl RatioSeries {
     }
 
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
-        self.baselines.resize_with(marks.len(), Evidence::default);
-        let mut row = 0;
-        self.baselines.retain(|_| {
-            row += 1;
-            marks[row - 1]
-        });
+        keep_rows(&mut self.baselines, marks);
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {

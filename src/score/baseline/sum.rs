@@ -18,7 +18,7 @@
 
 use super::evidence::{Evidence, Learning};
 use super::rate::trust;
-use super::{Judged, RateSeries};
+use super::{Judged, RateSeries, keep_rows};
 use crate::detection::Direction;
 use crate::domain::{EventTime, Span};
 use crate::measure::{SIZE_BUCKETS, Sizes};
@@ -146,12 +146,7 @@ impl SumSeries {
 
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
         self.counts.keep(marks);
-        self.means.resize_with(marks.len(), Evidence::default);
-        let mut row = 0;
-        self.means.retain(|_| {
-            row += 1;
-            marks[row - 1]
-        });
+        keep_rows(&mut self.means, marks);
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {

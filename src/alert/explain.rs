@@ -25,8 +25,10 @@ pub(super) fn explain(
         } else {
             format!("×{}", count(times))
         }
-    } else {
+    } else if observed > 0.0 {
         String::from("from nothing")
+    } else {
+        String::from("to nothing")
     };
     detection.policy.explain.fill(&Figures {
         entity: &label_of(entity),

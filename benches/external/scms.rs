@@ -1,0 +1,105 @@
+//! Real shipments, converted and replayed by the built `vigie`.
+//!
+//! Asserted: every line that the converter gives is read, none is rejected, none is late, none
+//! is a duplicate. Printed: what `vigie replay` says, with the shipped windows and with windows
+//! that fit three lines a day, and what the converter left out. There are no labels, so alerts
+//! are only counted.
+
+use super::data::{progress, rows};
+use super::shipments::{LeftOut, Line, event};
+use super::support::process::Ended;
+use super::support::{daemon::command, directory, process::Process};
+use serde_json::Value;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+const FILE: &str = "scms/scms_delivery_history.csv.xz";
+const REPLAY_WITHIN: Duration = Duration::from_secs(300);
+/// The shipped catalogue on trusted times.
+const SHIPPED: &str = "time: {bound: none}\n";
+const DAYS_AND_WEEKS: &str = "time: {bound: none}
+detections:
+  - {name: route_volume_shift, window: [24h, 7d]}
+  - {name: seller_volume_surge, window: [24h, 7d]}
+";
+
+/// Converts, replays, asserts and prints.
+pub(crate) fn run(data: &Path) {
+    println!("# scms: real shipments\n");
+    let (events, left_out) = convert(&data.join(FILE));
+    println!(
+        "{} events from the converter; not taken over:",
+        events.len()
+    );
+    for (reason, lines) in &left_out.0 {
+        println!("  {lines:>6}  {reason}");
+    }
+    let directory = directory::fresh();
+    let input = directory.path().join("events.jsonl");
+    write(&input, &events);
+    for (windows, config) in [
+        ("the shipped windows", SHIPPED),
+        ("windows of days and weeks", DAYS_AND_WEEKS),
+    ] {
+        let file = directory.path().join("vigie.yaml");
+        std::fs::write(&file, config).expect("a file in a fresh directory");
+        let ended = replay(&file, &input);
+        println!("\nvigie replay, {windows}:\n{}", ended.stderr);
+        check_books(&ended.stderr, events.len());
+    }
+}
+
+/// All events in the order of time.
+fn convert(path: &Path) -> (Vec<Value>, LeftOut) {
+    let mut left_out = LeftOut::default();
+    let bar = progress("converting", None);
+    let mut events: Vec<(i64, Value)> = bar
+        .wrap_iter(rows::<Line>(path))
+        .filter_map(|line| {
+            event(
+                &line.expect("a line of the delivery history"),
+                &mut left_out,
+            )
+        })
+        .collect();
+    bar.finish_and_clear();
+    events.sort_by_key(|(time, _)| *time);
+    (
+        events.into_iter().map(|(_, event)| event).collect(),
+        left_out,
+    )
+}
+
+fn write(path: &Path, events: &[Value]) {
+    let file = std::fs::File::create(path).expect("a file in a fresh directory");
+    let mut file = BufWriter::new(file);
+    for event in events {
+        writeln!(file, "{event}").expect("room for the events");
+    }
+    file.flush().expect("room for the events");
+}
+
+fn replay(config: &Path, input: &Path) -> Ended {
+    let mut vigie = command();
+    vigie.arg("replay").arg("--config").arg(config);
+    vigie.arg("--input").arg(input);
+    let ended = Process::start(vigie, "cargo builds it").wait(REPLAY_WITHIN);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    ended
+}
+
+/// The books of the summary balance, and everything was processed.
+fn check_books(summary: &str, events: usize) {
+    let entry = |name: &str| {
+        let figure = summary.lines().find_map(|line| line.strip_prefix(name));
+        let figure = figure.unwrap_or_else(|| panic!("the summary tells what was {name}"));
+        let figure = figure.trim().replace(',', "");
+        figure.parse::<usize>().expect("a whole number")
+    };
+    let [read, processed, rejected, late, duplicate] =
+        ["read ", "processed ", "rejected ", "late ", "duplicate "].map(entry);
+    assert_eq!(read, processed + rejected + late + duplicate);
+    assert_eq!((read, rejected, late, duplicate), (events, 0, 0, 0));
+    println!("asserted: all {read} events read and processed, none rejected, late or duplicate");
+}

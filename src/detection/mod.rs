@@ -42,7 +42,7 @@ impl Direction {
 pub enum Test {
     /// A count against its negative binomial predictive.
     Rate(Direction),
-    /// A sum against the compound distribution of how many events there are and how large.
+    /// A sum against how large as many events usually are.
     Sum,
     /// A share against its beta-binomial predictive, once there are this many trials.
     Ratio {

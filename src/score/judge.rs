@@ -69,7 +69,7 @@ impl GroupJudge {
                 Test::Rate(direction) => {
                     Baselines::Rate(RateSeries::new(direction, series.span, learning))
                 }
-                Test::Sum => Baselines::Sum(SumSeries::new(series.span, learning)),
+                Test::Sum => Baselines::Sum(SumSeries::new(learning)),
                 Test::Ratio { trials_min } => {
                     Baselines::Ratio(RatioSeries::new(trials_min, learning))
                 }
@@ -289,7 +289,7 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 summands: &summands,
                 sizes: window.sizes(),
             };
-            sum.judge(all, classes, values, start, |row, judged| {
+            sum.judge(all, classes, values, |row, judged| {
                 let Judged { expected, tail } = judged;
                 tally.add(row, observed[row] as f64, expected, tail);
             });

@@ -1,26 +1,26 @@
-//! Sums: how many summands there are, and how large they are.
+//! Sums: given how many summands there were, are they larger than usual?
 //!
 //! A few exports of thousands of records among pages of twenty make a sum whose tail no count
-//! distribution has. The predictive is a compound one: the number of summands is negative
-//! binomial, their sizes come from the histogram of the entity's class. Its tail has no closed
-//! form and is bounded from above instead, for a cut c by
+//! distribution has. How many summands there are is a question of its own (a count's); asked here
+//! is P(S ≥ x) given their number n. The sizes come from the histogram of the entity's class, the
+//! mean size is the entity's own, shrunk to its class's. That tail has no closed form and is
+//! bounded from above instead, for a cut c by
 //!
 //! ```text
-//! P(S ≥ x) ≤ P(a summand larger than c) + P(the others add up to x)
+//! P(S ≥ x | n) ≤ P(one of n is larger than c) + P(the others add up to x)
 //! ```
 //!
-//! The first term is that of a thinned negative binomial. In the second, summands of at most c
-//! and mean μ are smaller in convex order than c times a Bernoulli(μ / c), so their sum is
-//! replaced by c times a thinned negative binomial of the same mean. The cut that gives the
-//! smallest bound is taken. The p-value is therefore conservative: a test that doubts, not one
-//! that is calibrated. Where one summand decides (the principle of a single big jump, Foss,
-//! Korshunov and Zachary 2013) the bound is tight.
+//! In the second term, summands of at most c and mean μ are smaller in convex order than c times
+//! a Bernoulli(μ / c), so their sum is replaced by c times a count of mean n μ / c; it is negative
+//! binomial, because a window's sizes are alike: today somebody lists, yesterday they read. The
+//! cut that gives the smallest bound is taken. The p-value is therefore conservative: a test that
+//! doubts, not one that is calibrated. Where one summand decides (the principle of a single big
+//! jump, Foss, Korshunov and Zachary 2013) the bound is tight.
 
 use super::evidence::{Evidence, Learning};
+use super::overdispersion::{ClassOverdispersion, Deviations, Variance};
 use super::rate::trust;
-use super::{Judged, RateSeries, keep_rows};
-use crate::detection::Direction;
-use crate::domain::{EventTime, Span};
+use super::{Judged, keep_rows};
 use crate::measure::{SIZE_BUCKETS, Sizes};
 use crate::score::entities::Entity;
 use crate::statistics::{FixedSum, NegativeBinomial, PValue, Tail};
@@ -34,6 +34,8 @@ const SUMMANDS_MIN: f64 = 200.0;
 const TAIL_INDEX: f64 = 2.0;
 /// Discounted summands that a bucket must hold to count as seen.
 const SEEN_MIN: f64 = 0.5;
+/// Nothing is smaller on average.
+const SIZE_MIN: f64 = 1e-3;
 /// Cuts that are tried: the sum, its half, and so on.
 const CUTS: i32 = 12;
 
@@ -56,12 +58,13 @@ struct SizeClass {
     summands: f64,
     /// Mean size.
     mean: f64,
+    /// How sums of as many summands scatter.
+    overdispersion: ClassOverdispersion,
 }
 
 /// All entities of one series.
 #[derive(Debug)]
 pub(in crate::score) struct SumSeries {
-    counts: RateSeries,
     learning: Learning,
     /// Sum and summands per entity.
     means: Vec<Evidence>,
@@ -69,52 +72,48 @@ pub(in crate::score) struct SumSeries {
 }
 
 impl SumSeries {
-    pub(in crate::score) fn new(window: Span, learning: Learning) -> SumSeries {
+    pub(in crate::score) fn new(learning: Learning) -> SumSeries {
         SumSeries {
-            counts: RateSeries::new(Direction::Up, window, learning),
             learning,
             means: Vec::new(),
             classes: Vec::new(),
         }
     }
 
-    /// Judges the window that started at `start`; tells `each` of every entity that could be
-    /// judged; learns.
+    /// Judges a window; tells `each` of every entity that appeared and could be judged; learns.
     pub(in crate::score) fn judge(
         &mut self,
         entities: &[Entity],
         classes: usize,
         values: SumValues<'_>,
-        start: EventTime,
         mut each: impl FnMut(usize, Judged),
     ) {
         self.means.resize_with(entities.len(), Evidence::default);
         self.classes.resize_with(classes, SizeClass::default);
         let full = self.learning.windows_per_week;
         self.learn_means(entities, values, full);
-        let (classes, means, learning) = (&self.classes, &mut self.means, &self.learning);
-        self.counts.judge(
-            entities,
-            classes.len(),
-            values.summands,
-            start,
-            |row, count, _| {
-                let class = &classes[usize::from(entities[row].class)];
-                let (sum, summands) = (values.sums[row] as f64, values.summands[row] as f64);
-                let mut weight = 1.0;
-                if class.summands >= SUMMANDS_MIN {
-                    let (amount, exposure) = means[row].effective(full);
-                    let mean = (amount + LENT_SUMMANDS * class.mean) / (exposure + LENT_SUMMANDS);
-                    let tail = class.tail(count, mean, sum);
-                    let expected = mean * count.mean();
-                    each(row, Judged { expected, tail });
-                    weight = trust(tail.p());
-                }
-                means[row].learn(learning, weight * sum, weight * summands);
-            },
-        );
+        let mut deviations = vec![Deviations::default(); classes];
+        for (row, (evidence, entity)) in self.means.iter_mut().zip(entities).enumerate() {
+            let number = usize::from(entity.class);
+            let class = &self.classes[number];
+            let (sum, summands) = (values.sums[row] as f64, values.summands[row] as f64);
+            let mut weight = 1.0;
+            if summands > 0.0 && class.summands >= SUMMANDS_MIN {
+                let (amount, exposure) = evidence.effective(full);
+                let known = exposure + LENT_SUMMANDS;
+                let size = ((amount + LENT_SUMMANDS * class.mean) / known).max(SIZE_MIN);
+                let variance = variance_of(summands, size, known);
+                let tail = class.tail(summands, size, known, sum);
+                let expected = variance.mean;
+                each(row, Judged { expected, tail });
+                weight = trust(tail.p());
+                deviations[number].add(sum, &variance, &class.overdispersion.fit);
+            }
+            evidence.learn(&self.learning, weight * sum, weight * summands);
+        }
+        let keep = f64::from(self.learning.keep);
         for (number, class) in self.classes.iter_mut().enumerate() {
-            class.learn(values.sizes.get(number), f64::from(self.learning.keep));
+            class.learn(values.sizes.get(number), &deviations[number], keep);
         }
     }
 
@@ -140,19 +139,28 @@ impl SumSeries {
     }
 
     pub(in crate::score) fn next_day(&mut self) {
-        self.counts.next_day();
         self.means.iter_mut().for_each(Evidence::next_day);
     }
 
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
-        self.counts.keep(marks);
         keep_rows(&mut self.means, marks);
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {
-        self.counts.bytes()
-            + self.means.capacity() * size_of::<Evidence>()
+        self.means.capacity() * size_of::<Evidence>()
             + self.classes.capacity() * size_of::<SizeClass>()
+    }
+}
+
+/// The variance of the sum of so many summands, whose mean size is known from `known` of them.
+fn variance_of(summands: f64, size: f64, known: f64) -> Variance {
+    let mean = summands * size;
+    let of_linear = mean * (1.0 + summands / known);
+    Variance {
+        mean,
+        known: of_linear,
+        of_linear,
+        of_quadratic: mean * mean,
     }
 }
 
@@ -162,25 +170,27 @@ impl Default for SizeClass {
             above: [0.0; SIZE_BUCKETS],
             summands: 0.0,
             mean: 1.0,
+            overdispersion: ClassOverdispersion::default(),
         }
     }
 }
 
 impl SizeClass {
-    /// P(S ≥ sum), bounded from above, where the number of summands is distributed as `count`
-    /// and their mean is `mean`.
-    fn tail(&self, count: &NegativeBinomial, mean: f64, sum: f64) -> Tail {
-        if sum <= 0.0 {
-            return Tail::new(PValue::ONE, count.lower(0.0).p().get());
-        }
+    /// P(S ≥ sum), bounded from above, for so many summands whose mean size is known from `known`
+    /// others.
+    fn tail(&self, summands: f64, size: f64, known: f64, sum: f64) -> Tail {
         // An entity whose summands are larger than its class's has more of the large ones.
-        let larger = (mean / self.mean.max(1e-9)).max(1.0);
+        let larger = (size / self.mean.max(SIZE_MIN)).max(1.0);
+        let fit = &self.overdispersion.fit;
+        // What is not known of the mean size, as a relative variance.
+        let doubt = (1.0 + fit.linear) / (size * known);
+        let mean = summands * size;
         let bound = |halvings: i32| {
             let cut = sum / 2_f64.powi(halvings);
             let share = (larger * self.share_above(cut)).min(1.0);
-            let jump = count.thinned(share).upper(1.0).p().get();
-            let rest = count.thinned((mean / cut).min(1.0)).upper(sum / cut).p();
-            jump + rest.get()
+            let jump = -(summands * (-share).ln_1p()).exp_m1();
+            let rest = NegativeBinomial::new(mean / cut, fit.quadratic + doubt).upper(sum / cut);
+            jump + rest.p().get()
         };
         let smallest = (0..CUTS).map(bound).fold(1.0, f64::min);
         Tail::new(PValue::new(smallest), 0.0)
@@ -197,7 +207,8 @@ impl SizeClass {
         share(0.0) * (top / size).powf(TAIL_INDEX)
     }
 
-    fn learn(&mut self, sizes: Option<&Sizes>, keep: f64) {
+    fn learn(&mut self, sizes: Option<&Sizes>, deviations: &Deviations, keep: f64) {
+        self.overdispersion.learn(deviations, keep);
         self.summands *= keep;
         self.above.iter_mut().for_each(|above| *above *= keep);
         let Some(sizes) = sizes else { return };
@@ -235,28 +246,29 @@ mod tests {
             sizes.add(one);
         }
         let mut class = SizeClass::default();
-        class.learn(Some(&sizes), 1.0);
+        class.learn(Some(&sizes), &Deviations::default(), 1.0);
         class.mean = total as f64 / 200_000.0;
         class
+    }
+
+    fn p(class: &SizeClass, summands: f64, sum: f64) -> f64 {
+        class.tail(summands, class.mean, 1e6, sum).p().get()
     }
 
     #[test]
     fn the_bound_holds_at_every_level() {
         let mut rng = Pcg64::seed_from_u64(7);
         let class = class(&mut rng);
-        // Without dispersion the number of summands is Poisson; drawn by thinning.
-        let count = NegativeBinomial::new(30.0, 1e-9);
         let n = 100_000;
-        let mut p: Vec<f64> = (0..n)
+        let mut values: Vec<f64> = (0..n)
             .map(|_| {
-                let summands = (0..3_000).filter(|_| rng.random::<f64>() < 0.01).count();
-                let sum: u64 = (0..summands).map(|_| size(&mut rng)).sum();
-                class.tail(&count, class.mean, sum as f64).p().get()
+                let sum: u64 = (0..30).map(|_| size(&mut rng)).sum();
+                p(&class, 30.0, sum as f64)
             })
             .collect();
-        p.sort_by(f64::total_cmp);
+        values.sort_by(f64::total_cmp);
         for level in [1e-1, 1e-2, 1e-3] {
-            let below = p.partition_point(|p| *p <= level) as f64 / f64::from(n);
+            let below = values.partition_point(|p| *p <= level) as f64 / f64::from(n);
             assert!(below <= level, "{level}: {below}");
         }
     }
@@ -265,10 +277,17 @@ mod tests {
     fn a_jump_that_nobody_of_the_class_made_is_unlikely() {
         let mut rng = Pcg64::seed_from_u64(8);
         let class = class(&mut rng);
-        let count = NegativeBinomial::new(30.0, 0.2);
-        let p = |sum| class.tail(&count, class.mean, sum).p().get();
-        assert!(p(900.0) > 1e-2);
-        assert!(p(20_000.0) < 1e-3 && p(200_000.0) <= p(20_000.0));
-        assert_eq!(p(0.0), 1.0);
+        assert!(p(&class, 30.0, 900.0) > 1e-2);
+        assert!(p(&class, 30.0, 20_000.0) < 1e-3);
+        assert!(p(&class, 30.0, 200_000.0) <= p(&class, 30.0, 20_000.0));
+        assert_eq!(p(&class, 3.0, 0.0), 1.0);
+    }
+
+    #[test]
+    fn as_many_more_summands_of_the_usual_size_are_not_unlikely() {
+        let mut rng = Pcg64::seed_from_u64(9);
+        let class = class(&mut rng);
+        let sum: u64 = (0..30_000).map(|_| size(&mut rng)).sum();
+        assert!(p(&class, 30_000.0, sum as f64) > 1e-2);
     }
 }

@@ -192,7 +192,7 @@ fn a_sum_is_never_less_likely_than_it_says() {
     let mut rng = Pcg64::seed_from_u64(27);
     let (all, mut traffic) = (entities(60), Traffic::new(60, 0.3, 28));
     let learning = Learning::new(Span::HOUR, Span::days(14));
-    let mut series = SumSeries::new(Span::HOUR, learning);
+    let mut series = SumSeries::new(learning);
     let page = LogNormal::new(2.5, 0.6).unwrap();
     let export = LogNormal::new(5.5, 0.7).unwrap();
     let mut values = PValues::default();
@@ -224,8 +224,7 @@ fn a_sum_is_never_less_likely_than_it_says() {
             summands: &summands,
             sizes: std::slice::from_ref(&sizes),
         };
-        let start = EventTime(0) + Span::hours(hour);
-        series.judge(&all, 1, shown, start, |_, judged| {
+        series.judge(&all, 1, shown, |_, judged| {
             if hour >= WEEKS {
                 values.add(judged.tail);
             }

@@ -4,7 +4,9 @@
 //! Variance = mean + mean² / size. A Poisson test in its place fires at 1.9e-2 where 1e-6 was
 //! asked for, once rates vary by 20 %.
 
-use super::special::{continued_fraction, ln_beta, ln_beta_reg, ln_one_minus_exp};
+use super::special::{
+    continued_fraction, ln_beta, ln_beta_reg, ln_beta_reg_from, ln_one_minus_exp,
+};
 use super::{PValue, Tail};
 
 /// A negative binomial distribution with `mean` > 0 and `size` (r) > 0.
@@ -46,46 +48,53 @@ impl NegativeBinomial {
         (ln_p, ln_q)
     }
 
-    fn ln_pmf(&self, x: f64) -> f64 {
-        let (ln_p, ln_q) = self.ln_p_q();
-        if x <= 0.0 {
-            return self.size * ln_p;
-        }
-        x * ln_q + self.size * ln_p - ln_beta(x, self.size) - x.ln()
+    /// ln P(X = 0), which most entities are asked for in most windows.
+    fn ln_zero(&self) -> f64 {
+        -self.size * (self.mean / self.size).ln_1p()
+    }
+
+    /// P(X >= 1).
+    pub fn not_zero(&self) -> PValue {
+        PValue::from_ln(ln_one_minus_exp(self.ln_zero()))
+    }
+
+    /// ln of p^r q^x / B(r, x), for x > 0: x times the probability of x, and what the incomplete
+    /// beta functions of both tails begin with.
+    fn ln_prefactor(&self, x: f64, (ln_p, ln_q): (f64, f64)) -> f64 {
+        self.size * ln_p + x * ln_q - ln_beta(x, self.size)
     }
 
     /// P(X >= x).
     pub fn upper(&self, x: f64) -> Tail {
         if x <= 0.0 {
-            return Tail::new(PValue::ONE, self.ln_pmf(0.0).exp());
+            return Tail::new(PValue::ONE, self.ln_zero().exp());
         }
+        let ln_prefactor = self.ln_prefactor(x, self.ln_p_q());
+        let ln_pmf = ln_prefactor - x.ln();
         let q = self.mean / (self.mean + self.size);
-        if q < (x + 1.0) / (x + self.size + 2.0) {
-            // P(X >= x) = I_q(x, r), whose prefactor is the probability of x itself.
-            let ln_pmf = self.ln_pmf(x);
-            let ln = ln_pmf + continued_fraction(x, self.size, q).ln();
-            return Tail::new(PValue::from_ln(ln), ln_pmf.exp());
-        }
-        let (ln_p, ln_q) = self.ln_p_q();
-        let p = self.size / (self.mean + self.size);
-        // P(X < x) = I_p(r, x)
-        let below = ln_beta_reg(self.size, x, p, ln_p, ln_q);
-        Tail::new(
-            PValue::from_ln(ln_one_minus_exp(below.min(0.0))),
-            self.ln_pmf(x).exp(),
-        )
+        let p = if q < (x + 1.0) / (x + self.size + 2.0) {
+            // P(X >= x) = I_q(x, r)
+            PValue::from_ln(ln_pmf + continued_fraction(x, self.size, q).ln())
+        } else {
+            // P(X < x) = I_p(r, x)
+            let p = self.size / (self.mean + self.size);
+            let below = ln_beta_reg_from(ln_prefactor, self.size, x, p);
+            PValue::from_ln(ln_one_minus_exp(below.min(0.0)))
+        };
+        Tail::new(p, ln_pmf.exp())
     }
 
     /// P(X <= x).
     pub fn lower(&self, x: f64) -> Tail {
-        let (ln_p, ln_q) = self.ln_p_q();
         if x <= 0.0 {
-            let ln = self.size * ln_p;
+            let ln = self.ln_zero();
             return Tail::new(PValue::from_ln(ln), ln.exp());
         }
+        let (ln_p, ln_q) = self.ln_p_q();
         let p = self.size / (self.mean + self.size);
         let ln = ln_beta_reg(self.size, x + 1.0, p, ln_p, ln_q);
-        Tail::new(PValue::from_ln(ln), self.ln_pmf(x).exp())
+        let ln_pmf = self.ln_prefactor(x, (ln_p, ln_q)) - x.ln();
+        Tail::new(PValue::from_ln(ln), ln_pmf.exp())
     }
 }
 
@@ -131,6 +140,11 @@ mod tests {
             assert!((sum - 1.0).abs() < 1e-10, "{x}: {sum}");
             let step = distribution.upper(x).p().get() - distribution.upper(x + 1.0).p().get();
             assert!((step - distribution.upper(x).mass()).abs() < 1e-10);
+        }
+        for mean in [1e-6, 0.02, 1.0, 30.0] {
+            let distribution = NegativeBinomial::new(mean, 0.25);
+            let (ours, theirs) = (distribution.not_zero(), distribution.upper(1.0).p());
+            assert!((ours.ln() - theirs.ln()).abs() < 1e-10, "{mean}");
         }
     }
 

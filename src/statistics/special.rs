@@ -23,13 +23,17 @@ pub(super) fn ln_one_minus_exp(x: f64) -> f64 {
 /// ln I_x(a, b) for a, b > 0 and 0 <= x <= 1, where `ln_x` = ln x and `ln_y` = ln(1 - x) are
 /// given by the caller, who often knows them better than `1.0 - x` does.
 pub fn ln_beta_reg(a: f64, b: f64, x: f64, ln_x: f64, ln_y: f64) -> f64 {
+    ln_beta_reg_from(a * ln_x + b * ln_y - ln_beta(a, b), a, b, x)
+}
+
+/// ln I_x(a, b), where the caller has ln x^a (1 - x)^b / B(a, b) at hand already.
+pub(super) fn ln_beta_reg_from(ln_prefactor: f64, a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return f64::NEG_INFINITY;
     }
     if x >= 1.0 {
         return 0.0;
     }
-    let ln_prefactor = a * ln_x + b * ln_y - ln_beta(a, b);
     if x < (a + 1.0) / (a + b + 2.0) {
         ln_prefactor - a.ln() + continued_fraction(a, b, x).ln()
     } else {

@@ -77,19 +77,25 @@ impl Daemon {
         self.process.stderr()
     }
 
-    /// Waits until it has read so many messages; how long that took from now on.
-    pub(crate) fn reads(&self, messages: usize) -> Duration {
+    /// Waits until it has read so many messages: how long it took until the first was seen to
+    /// be read, and from there to the last.
+    pub(crate) fn reads(&self, messages: usize) -> [Duration; 2] {
         let started = Instant::now();
+        let mut first = None;
         let bar = progress("vigie reads", Some(messages as u64));
         self.watch(STUCK_AFTER, |scrape| {
             let read = scrape.sum("vigie_events_read_total");
             bar.set_position(read as u64);
+            if read > 0.0 {
+                first.get_or_insert(started.elapsed());
+            }
             (read, read >= messages as f64)
         });
         bar.finish_and_clear();
         let read = self.scrape().sum("vigie_events_read_total");
         assert_eq!(read, messages as f64, "{}", self.log());
-        started.elapsed()
+        let (all, first) = (started.elapsed(), first.unwrap_or_default());
+        [first, all - first]
     }
 
     /// Waits until it has judged what it has read.

@@ -41,12 +41,13 @@ pub(crate) fn run(data: &Path) {
     let directory = directory::fresh();
     let daemon = Daemon::start(kafka.brokers(), &topic, &alert_topic);
     let prometheus = Prometheus::start(daemon.address(), &no_rules(directory.path()));
-    let took = daemon.reads(edges.len());
+    let [until_first, took] = daemon.reads(edges.len()).map(|time| time.as_secs_f64());
     println!(
-        "{} events from {PARTITIONS} partitions in {:.1} s: {:.0} events/s",
+        "{} events from {PARTITIONS} partitions in {took:.1} s: {:.0} events/s, {:.1} s of CPU \
+         time; the first after {until_first:.1} s",
         edges.len(),
-        took.as_secs_f64(),
-        edges.len() as f64 / took.as_secs_f64()
+        edges.len() as f64 / took,
+        daemon.scrape().sum("process_cpu_seconds_total"),
     );
     daemon.settles();
     check_books(&daemon, edges.len());

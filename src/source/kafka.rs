@@ -49,6 +49,9 @@ pub fn consumer_config(kafka: &KafkaConfig) -> Result<ClientConfig, KafkaError> 
         // Rebalances and statistics must not starve while the queue is full.
         .set("queued.max.messages.kbytes", "16384")
         .set("fetch.wait.max.ms", "100")
+        // With a full queue the client looks away for a second by default, in which a reader
+        // that is catching up empties it and waits.
+        .set("fetch.queue.backoff.ms", "20")
         .set("topic.metadata.refresh.interval.ms", "10000")
         .set("reconnect.backoff.max.ms", "5000");
     for (name, value) in &kafka.options {

@@ -36,11 +36,6 @@ impl NegativeBinomial {
         self.mean + self.mean * self.mean / self.size
     }
 
-    /// The distribution of how many are left when each is kept with probability `share`.
-    pub fn thinned(&self, share: f64) -> NegativeBinomial {
-        NegativeBinomial::new(self.mean * share, 1.0 / self.size)
-    }
-
     /// ln of the chance of a hit, p = r / (r + mean), and of q = 1 - p.
     fn ln_p_q(&self) -> (f64, f64) {
         let ln_p = -(self.mean / self.size).ln_1p();

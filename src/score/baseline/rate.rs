@@ -259,7 +259,7 @@ fn own_prior(amount: f64, exposure: f64) -> Option<Prior> {
 /// 1: what is asked is how likely it was among those.
 fn tail_of(predictive: &NegativeBinomial, x: f64, direction: Direction, newborn: bool) -> Tail {
     if newborn {
-        let born = predictive.upper(1.0).p();
+        let born = predictive.not_zero();
         return match direction {
             Direction::Up => predictive.upper(x).given(born),
             Direction::Down => Tail::NONE,
@@ -276,9 +276,12 @@ fn tail_of(predictive: &NegativeBinomial, x: f64, direction: Direction, newborn:
 
 /// How much of a window is learnt from that was this unlikely.
 pub(super) fn trust(p: PValue) -> f64 {
-    (p.get() / SURPRISE_P)
-        .powf(0.25)
-        .clamp(SURPRISE_WEIGHT_MIN, 1.0)
+    let p = p.get();
+    if p >= SURPRISE_P {
+        // Nearly every window: no need for a power.
+        return 1.0;
+    }
+    (p / SURPRISE_P).powf(0.25).max(SURPRISE_WEIGHT_MIN)
 }
 
 impl RateClass {

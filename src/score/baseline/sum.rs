@@ -185,14 +185,18 @@ impl SizeClass {
         // What is not known of the mean size, as a relative variance.
         let doubt = (1.0 + fit.linear) / (size * known);
         let mean = summands * size;
-        let bound = |halvings: i32| {
+        let tighten = |smallest: f64, halvings: i32| {
             let cut = sum / 2_f64.powi(halvings);
             let share = (larger * self.share_above(cut)).min(1.0);
             let jump = -(summands * (-share).ln_1p()).exp_m1();
+            if jump >= smallest {
+                // The rest only adds to it, and is dear.
+                return smallest;
+            }
             let rest = NegativeBinomial::new(mean / cut, fit.quadratic + doubt).upper(sum / cut);
-            jump + rest.p().get()
+            smallest.min(jump + rest.p().get())
         };
-        let smallest = (0..CUTS).map(bound).fold(1.0, f64::min);
+        let smallest = (0..CUTS).fold(1.0, tighten);
         Tail::new(PValue::new(smallest), 0.0)
     }
 

@@ -34,11 +34,12 @@ struct Bound {
 const BOUNDS: &[Bound] = &[
     bound("actor_volume_surge", Span::minutes(5), Some(0.03)),
     bound("actor_volume_surge", Span::HOUR, Some(0.06)),
-    bound("actor_volume_surge", Span::DAY, Some(0.06)),
     bound("route_volume_shift", Span::HOUR, Some(0.03)),
     bound("seller_volume_surge", Span::HOUR, Some(0.03)),
-    bound("seller_volume_surge", Span::DAY, Some(0.05)),
     bound("third_party_egress", Span::HOUR, Some(0.03)),
+    // A dozen days are few to learn a scatter from: conservative until it is known.
+    bound("actor_volume_surge", Span::DAY, Some(0.08)),
+    bound("seller_volume_surge", Span::DAY, Some(0.08)),
     // A bound of a tail; distinct sellers, whose number saturates; shares of machines that poll
     // the same records, which scatter less than chance: they doubt, and must not cry.
     bound("actor_bulk_export", Span::HOUR, None),

@@ -6,11 +6,20 @@
 pub struct FixedSum(i128);
 
 const SCALE: f64 = 4_294_967_296.0;
+/// What surely fits 64 bits.
+const NARROW_MAX: f64 = 9e18;
 
 impl FixedSum {
     /// Adds a value, rounded to 2^-32. What is not a number counts as 0.
     pub fn add(&mut self, value: f64) {
-        self.0 = self.0.saturating_add((value * SCALE) as i128);
+        let scaled = value * SCALE;
+        // Converting to 64 bits is an instruction, to 128 a call.
+        let rounded = if scaled.abs() < NARROW_MAX {
+            i128::from(scaled as i64)
+        } else {
+            scaled as i128
+        };
+        self.0 = self.0.saturating_add(rounded);
     }
 
     /// Adds another sum.

@@ -48,6 +48,11 @@ impl Sizes {
             .for_each(|(our, their)| *our += their);
     }
 
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.counts)
+    }
+
     /// Count per bucket.
     pub fn counts(&self) -> &[u64; SIZE_BUCKETS] {
         &self.counts

@@ -155,6 +155,8 @@ impl Window {
                 .iter()
                 .map(Distinct::heap_bytes)
                 .sum::<usize>()
+            + self.sizes.capacity() * size_of::<Sizes>()
+            + self.sizes.iter().map(Sizes::heap_bytes).sum::<usize>()
             + self.seen.capacity()
             + self.touched.capacity() * size_of::<u32>()
     }

@@ -31,11 +31,6 @@ impl NegativeBinomial {
         self.mean
     }
 
-    /// Variance.
-    pub fn variance(&self) -> f64 {
-        self.mean + self.mean * self.mean / self.size
-    }
-
     /// ln of the chance of a hit, p = r / (r + mean), and of q = 1 - p.
     fn ln_p_q(&self) -> (f64, f64) {
         let ln_p = -(self.mean / self.size).ln_1p();

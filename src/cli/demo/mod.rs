@@ -2,21 +2,20 @@
 
 mod feed;
 mod scoreboard;
+mod stage;
 
-use super::words::{per_second, thousands};
 use super::{Failure, logging};
 use crate::config::Config;
 use crate::daemon::Daemon;
-use crate::domain::{Alert, AlertStatus, EventTime, Severity, Span};
+use crate::domain::{Alert, Span};
 use crate::simulate::{Attack, Hub, Settings};
-use console::{Style, style};
+use console::style;
 use feed::Feed;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rdkafka::mocking::MockCluster;
-use scoreboard::Scoreboard;
+use stage::{Stage, TICK};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,10 +24,6 @@ const ALERT_TOPIC: &str = "vigie-alerts";
 const PARTITIONS: i32 = 4;
 /// The attacks come again every week, as often as this.
 const WEEKS: i64 = 8;
-/// How often the terminal is brought up to date.
-const TICK: Duration = Duration::from_millis(100);
-/// Where there is no terminal to draw on, how often a line says how far it is.
-const SAY_EVERY: Duration = Duration::from_secs(10);
 /// How long what was sent may take to be read at the end.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -169,107 +164,4 @@ fn settings(seed: u64) -> Settings {
         }));
     }
     settings
-}
-
-/// What a person sees.
-struct Stage {
-    line: ProgressBar,
-    scoreboard: Scoreboard,
-    began: EventTime,
-    started: Instant,
-    said: Instant,
-    /// How far event time has come.
-    now: EventTime,
-}
-
-impl Stage {
-    fn new(hub: &Hub, began: EventTime) -> Stage {
-        let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        line.set_style(
-            ProgressStyle::with_template("{spinner:.cyan} {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-        );
-        line.enable_steady_tick(TICK);
-        Stage {
-            line,
-            scoreboard: Scoreboard::new(hub.episodes()),
-            began,
-            started: Instant::now(),
-            said: Instant::now(),
-            now: began,
-        }
-    }
-
-    fn say(&self, text: &str) {
-        self.line.suspend(|| eprintln!("{text}"));
-    }
-
-    /// "day 4 08:05"
-    fn day_and_time(&self, time: EventTime) -> String {
-        let since = time - self.began;
-        let minutes = since.0.rem_euclid(Span::DAY.0) / Span::MINUTE.0;
-        let day = since.0.div_euclid(Span::DAY.0);
-        format!("day {day} {:02}:{:02}", minutes / 60, minutes % 60)
-    }
-
-    fn bring_up_to_date(&mut self, feed: &Feed, daemon: &Daemon, told: &Receiver<Alert>) {
-        self.now = feed.now();
-        for story in self.scoreboard.begun_by(self.now) {
-            let when = self.day_and_time(self.now);
-            let mark = style("injected").magenta().bold();
-            self.say(&format!("{when}  {mark}  {story}"));
-        }
-        self.tell(told);
-        let status = daemon.status();
-        let read = status.counts.read();
-        let text = format!(
-            "{}  {} events, {}/s  {} active alerts  {}",
-            self.day_and_time(self.now),
-            thousands(read),
-            per_second(read, self.started.elapsed()),
-            status.back.active.len(),
-            self.scoreboard.summary(),
-        );
-        if self.line.is_hidden() && self.said.elapsed() >= SAY_EVERY {
-            self.said = Instant::now();
-            eprintln!("{text}");
-        }
-        self.line.set_message(text);
-    }
-
-    /// Tells of the alerts that have come.
-    fn tell(&mut self, told: &Receiver<Alert>) {
-        while let Ok(alert) = told.try_recv() {
-            if alert.status != AlertStatus::Firing {
-                continue;
-            }
-            let colour = match alert.severity {
-                Severity::Critical => Style::new().red().bold(),
-                Severity::Warning => Style::new().yellow().bold(),
-                Severity::Info => Style::new().cyan(),
-            };
-            let when = self.day_and_time(alert.decided);
-            let what = colour.apply_to(format!("{:<8}", alert.severity.name()));
-            let name = style(&alert.detection).bold();
-            let behind = match self.scoreboard.note(&alert) {
-                Some(story) => format!("{} {story}", style("injected:").magenta()),
-                None => style("nothing was injected there").dim().to_string(),
-            };
-            self.say(&format!(
-                "{when}  {what}  {name}: {}\n             {behind}",
-                alert.explanation
-            ));
-        }
-    }
-
-    fn finish(&self, read: u64) {
-        self.line.finish_and_clear();
-        let days = (self.now - self.began).0 as f64 / Span::DAY.0 as f64;
-        eprintln!(
-            "\n{} events of {days:.1} days in {:.0} s\n",
-            thousands(read),
-            self.started.elapsed().as_secs_f64()
-        );
-        eprint!("{}", self.scoreboard.table(self.now, self.began));
-    }
 }

@@ -53,7 +53,7 @@ pub(in crate::score) struct SumValues<'v> {
 /// What a class knows of the sizes of summands.
 #[derive(Clone, Debug)]
 struct SizeClass {
-    /// Discounted number of summands larger than every bucket, after [`SizeClass::learn`].
+    /// Per bucket, the discounted number of summands in it and in larger ones.
     above: [f64; SIZE_BUCKETS],
     summands: f64,
     /// Mean size.

@@ -9,244 +9,32 @@
 //! `kafka.start`. A partition that comes back to this process in a rebalance goes on where it
 //! left, since its baselines are still there.
 
+mod client;
+
+pub use client::consumer_config;
+
 use super::RejectionLog;
-use crate::config::{KafkaConfig, Start};
+use crate::config::KafkaConfig;
 use crate::domain::EventTime;
 use crate::engine::{EngineSettings, Front, Pipeline, PipelineError};
 use crate::observe::Verdict;
 use crate::sink::{Lag, SharedStatus};
-use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use client::{Change, Context, TopicPartition};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message, Timestamp};
-use rdkafka::statistics::Statistics;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const POLL: Duration = Duration::from_millis(100);
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
-const OFFSETS_FOR_TIMES_TIMEOUT: Duration = Duration::from_secs(10);
-/// An error of the same kind is worth a line in the log no more often than this.
-const ERROR_LINE_EVERY: Duration = Duration::from_secs(10);
 /// Messages handled in a row before the status is published.
 const BATCH: usize = 1_000;
 /// A partition so many panes ahead of the slowest waits for it.
 const LEAD_MAX: i64 = 360;
-
-type TopicPartition = (String, i32);
-
-/// The consumer's options.
-///
-/// # Errors
-/// Where librdkafka does not know one of them.
-pub fn consumer_config(kafka: &KafkaConfig) -> Result<ClientConfig, KafkaError> {
-    let mut config = ClientConfig::new();
-    config
-        // Rebalances and statistics must not starve while the queue is full.
-        .set("queued.max.messages.kbytes", "16384")
-        .set("fetch.wait.max.ms", "100")
-        // With a full queue the client looks away for a second by default, in which a reader
-        // that is catching up empties it and waits.
-        .set("fetch.queue.backoff.ms", "20")
-        .set("topic.metadata.refresh.interval.ms", "10000")
-        .set("reconnect.backoff.max.ms", "5000");
-    for (name, value) in &kafka.options {
-        config.set(name, value);
-    }
-    config
-        .set("bootstrap.servers", &kafka.brokers)
-        .set("group.id", &kafka.group)
-        .set("partition.assignment.strategy", "cooperative-sticky")
-        .set(
-            "auto.offset.reset",
-            if kafka.start == Start::Latest {
-                "latest"
-            } else {
-                "earliest"
-            },
-        )
-        .set("enable.auto.commit", "true")
-        .set("enable.auto.offset.store", "false")
-        .set("allow.auto.create.topics", "false")
-        .set("statistics.interval.ms", "500")
-        .set_log_level(RDKafkaLogLevel::Warning);
-    config.create_native_config()?;
-    Ok(config)
-}
-
-/// What the client tells through its callbacks.
-#[derive(Default)]
-struct Told {
-    /// Partitions that have come and gone, in order.
-    changes: Vec<Change>,
-    /// Where to go on, should the partition come back.
-    positions: BTreeMap<TopicPartition, i64>,
-    assigned: BTreeSet<TopicPartition>,
-    lag: BTreeMap<TopicPartition, i64>,
-    lag_is_new: bool,
-    errors: u64,
-    /// When each kind of error was last told of in the log.
-    last_lines: Vec<(Option<RDKafkaErrorCode>, Instant)>,
-}
-
-enum Change {
-    Assigned(TopicPartition),
-    Revoked(TopicPartition),
-}
-
-struct Context {
-    start: Start,
-    started: EventTime,
-    told: Mutex<Told>,
-}
-
-impl Context {
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The offsets to begin at: where this process left, or where the configuration says.
-    fn with_offsets(
-        &self,
-        consumer: &BaseConsumer<Context>,
-        partitions: &TopicPartitionList,
-    ) -> TopicPartitionList {
-        let known = self.told().positions.clone();
-        let fresh = |offset| {
-            let mut list = TopicPartitionList::new();
-            for element in partitions.elements() {
-                let place = (element.topic().to_owned(), element.partition());
-                if !known.contains_key(&place) {
-                    // An offset that a list refuses is one it cannot hold; none of these is.
-                    let _ = list.add_partition_offset(element.topic(), element.partition(), offset);
-                }
-            }
-            list
-        };
-        let mut list = match self.start {
-            Start::Earliest => fresh(Offset::Beginning),
-            Start::Latest => fresh(Offset::End),
-            Start::At(time) => self.at_time(consumer, fresh(Offset::Offset(time.0.max(0)))),
-            Start::Ago(ago) => self.at_time(
-                consumer,
-                fresh(Offset::Offset((self.started - ago).0.max(0))),
-            ),
-        };
-        for element in partitions.elements() {
-            if let Some(position) = known.get(&(element.topic().to_owned(), element.partition())) {
-                let _ = list.add_partition_offset(
-                    element.topic(),
-                    element.partition(),
-                    Offset::Offset(*position),
-                );
-            }
-        }
-        list
-    }
-
-    fn at_time(
-        &self,
-        consumer: &BaseConsumer<Context>,
-        times: TopicPartitionList,
-    ) -> TopicPartitionList {
-        if times.count() == 0 {
-            return times;
-        }
-        match consumer.offsets_for_times(times.clone(), OFFSETS_FOR_TIMES_TIMEOUT) {
-            Ok(offsets) => offsets,
-            Err(error) => {
-                tracing::warn!(%error, "the broker did not say where kafka.start is; reading from the oldest message");
-                let mut list = times;
-                let _ = list.set_all_offsets(Offset::Beginning);
-                list
-            }
-        }
-    }
-}
-
-impl ClientContext for Context {
-    fn stats(&self, statistics: Statistics) {
-        let mut told = self.told();
-        told.lag_is_new = true;
-        for (topic, statistics) in statistics.topics {
-            for (partition, statistics) in statistics.partitions {
-                let place = (topic.clone(), partition);
-                let next = if statistics.app_offset >= 0 {
-                    statistics.app_offset
-                } else {
-                    statistics.next_offset
-                };
-                // Statistics go on about partitions that have left. Until the first answer of the
-                // broker the end of the partition is not known.
-                if told.assigned.contains(&place) && next >= 0 && statistics.hi_offset >= 0 {
-                    told.lag.insert(place, (statistics.hi_offset - next).max(0));
-                }
-            }
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        let mut told = self.told();
-        told.errors += 1;
-        let code = error.rdkafka_error_code();
-        let now = Instant::now();
-        let known = told.last_lines.iter().position(|(known, _)| *known == code);
-        match known.map(|at| &mut told.last_lines[at].1) {
-            Some(last) if now.duration_since(*last) < ERROR_LINE_EVERY => return,
-            Some(last) => *last = now,
-            None => told.last_lines.push((code, now)),
-        }
-        drop(told);
-        if code == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
-            tracing::warn!(%error, "a topic is not there yet; waiting for it");
-        } else {
-            tracing::warn!(%error, reason, "the Kafka client reports an error; it goes on trying");
-        }
-    }
-}
-
-impl ConsumerContext for Context {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        error: RDKafkaRespErr,
-        partitions: &mut TopicPartitionList,
-    ) {
-        let places: Vec<TopicPartition> = partitions
-            .elements()
-            .iter()
-            .map(|element| (element.topic().to_owned(), element.partition()))
-            .collect();
-        let outcome = match error {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                let list = self.with_offsets(consumer, partitions);
-                let mut told = self.told();
-                told.assigned.extend(places.iter().cloned());
-                told.changes
-                    .extend(places.into_iter().map(Change::Assigned));
-                drop(told);
-                consumer.incremental_assign(&list)
-            }
-            _ => {
-                let mut told = self.told();
-                for place in places {
-                    told.lag.remove(&place);
-                    told.assigned.remove(&place);
-                    told.changes.push(Change::Revoked(place));
-                }
-                drop(told);
-                consumer.incremental_unassign(partitions)
-            }
-        };
-        if let Err(error) = outcome {
-            tracing::error!(%error, "a rebalance failed");
-        }
-    }
-}
 
 /// A partition that this process reads, or has read.
 struct Reading {

@@ -1,11 +1,11 @@
 //! The alert record of `alert.schema.json`: an observation against a baseline, never an accusation.
 
 use crate::domain::EventTime;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What the observation could mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertClass {
     /// Somebody copies the trade.

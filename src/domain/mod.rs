@@ -6,11 +6,15 @@
 mod alert;
 mod event;
 mod key;
+mod label;
 mod member;
 mod time;
 
 pub use alert::{Alert, AlertClass, AlertStatus, AlertWindow, Evidence, Maturity, Severity};
 pub use event::{Action, Event, Kind, Outcome, Relation, Text};
 pub use key::{EntityKey, entity_members, first_member, join_key, label_of};
+pub use label::{
+    EntityMembers, EpisodeKind, EpisodeLabel, EventLabel, Intensity, Label, RegimeLabel, RunLabel,
+};
 pub use member::Member;
 pub use time::{EventTime, Span};

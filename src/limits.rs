@@ -22,6 +22,8 @@ pub const WINDOW_CLOSES_PER_STEP_MAX: i64 = 1 << 22;
 pub const CLASSES_MAX: usize = 64;
 /// Members that an entity key may be made of.
 pub const KEY_MEMBERS_MAX: usize = 4;
+/// Members that an alert on a group names.
+pub const ALERT_MEMBERS_MAX: usize = 20;
 /// Windows that one detection may have.
 pub const WINDOWS_MAX: usize = 6;
 /// Detections that one configuration may have.

@@ -234,6 +234,10 @@ impl Alerting {
             class: detection.policy.class,
             severity: sighting.severity,
             explanation: explain::explain(detection, &entity, candidate.window, finding),
+            members: detection.members.map_or_else(Vec::new, |member| {
+                let named = |value: &EntityKey| entity_members(&[member], value);
+                finding.members.iter().map(named).collect()
+            }),
             entity,
             window: candidate.window,
             decided: sighting.decided,
@@ -305,6 +309,9 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
         Test::Rate(Direction::Up)
         | Test::Sum
         | Test::Ratio { .. }
+        | Test::Mix { .. }
+        | Test::Cumulative
+        | Test::Regular
         | Test::FirstSeen
         | Test::Rule { .. } => up,
     }

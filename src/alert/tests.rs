@@ -32,6 +32,9 @@ fn finding(key: &str, p: f64) -> Finding {
         p: PValue::new(p),
         records: 4_100,
         maturity: Maturity::Mature,
+        part: EntityKey::default(),
+        trials: None,
+        members: Vec::new(),
     }
 }
 

@@ -6,14 +6,14 @@ use crate::detection::{
     Condition, Detection, Direction, Lists, Plan, Policy, Requirement, Template, Test,
     window_conflict,
 };
-use crate::domain::{Action, AlertClass, Kind, Member, Outcome, Relation, Severity, Span};
+use crate::domain::{AlertClass, Member, Severity, Span};
 use crate::limits::{DETECTIONS_MAX, KEY_MEMBERS_MAX, WINDOWS_MAX};
-use crate::measure::{Expression, Term};
+use crate::measure::{Expression, Function};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "name",
     "enabled",
     "class",
@@ -21,6 +21,7 @@ const KEYS: [&str; 19] = [
     "pool",
     "where",
     "measure",
+    "members",
     "window",
     "test",
     "direction",
@@ -45,6 +46,7 @@ struct Entry {
     pool: Option<Member>,
     conditions: Option<Vec<Condition>>,
     measure: Option<Expression>,
+    members: Option<Member>,
     windows: Option<Vec<Span>>,
     test: Option<TestName>,
     direction: Option<Direction>,
@@ -64,6 +66,9 @@ enum TestName {
     Rate,
     Sum,
     Ratio,
+    Mix,
+    Cumulative,
+    Regular,
     FirstSeen,
     Rule,
 }
@@ -79,6 +84,7 @@ impl Entry {
             pool: newer.pool.or(self.pool),
             conditions: newer.conditions.or(self.conditions),
             measure: newer.measure.or(self.measure),
+            members: newer.members.or(self.members),
             windows: newer.windows.or(self.windows),
             test: newer.test.or(self.test),
             direction: newer.direction.or(self.direction),
@@ -198,6 +204,9 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         ("rate", TestName::Rate),
         ("sum", TestName::Sum),
         ("ratio", TestName::Ratio),
+        ("mix", TestName::Mix),
+        ("cumulative", TestName::Cumulative),
+        ("regular", TestName::Regular),
         ("first_seen", TestName::FirstSeen),
         ("rule", TestName::Rule),
     ];
@@ -210,6 +219,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         pool: get("pool").and_then(member),
         conditions: get("where").and_then(|node| read_conditions(node, lists)),
         measure: get("measure").and_then(|node| node.parsed(Expression::parse)),
+        members: get("members").and_then(member),
         windows: get("window").and_then(read_windows),
         test: get("test").and_then(|node| node.word(&tests)),
         direction: get("direction").and_then(|node| node.word(&directions)),
@@ -298,21 +308,9 @@ fn read_conditions(node: &Node<'_>, lists: &Lists) -> Option<Vec<Condition>> {
 /// A value that the member can have: a misspelt word would never match, and nobody would know.
 fn read_value(member: Member, node: &Node<'_>) -> Option<String> {
     let value = node.text()?;
-    let known: Vec<&str> = match member {
-        Member::Kind => Kind::ALL.iter().map(|kind| kind.name()).collect(),
-        Member::Action => Action::ALL.iter().map(|action| action.name()).collect(),
-        Member::Outcome => Outcome::ALL.iter().map(|outcome| outcome.name()).collect(),
-        Member::Relation => Relation::ALL
-            .iter()
-            .map(|relation| relation.name())
-            .collect(),
-        _ => return Some(value),
-    };
-    if value != "present" && !known.contains(&value.as_str()) {
-        node.error(format!(
-            "`{value}` is no {member}; it can be {}",
-            known.join(", ")
-        ));
+    if value != "present" && !member.can_be(&value) {
+        let known = member.closed_set().unwrap_or_default().join(", ");
+        node.error(format!("`{value}` is no {member}; it can be {known}"));
         return None;
     }
     Some(value)
@@ -375,14 +373,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             "`{name}`: the window {window} is no multiple of time.pane, {pane}"
         ));
     }
-    if (test == TestName::Ratio) != measure.per.is_some() {
-        mistakes.push(format!("`{name}`: the test ratio, and no other, needs a measure that is a ratio, such as distinct(shipment) / count"));
-    }
-    if test == TestName::Sum && !matches!(measure.of, Term::Sum(_)) {
-        mistakes.push(format!(
-            "`{name}`: the test sum needs a measure that is a sum, such as sum(records)"
-        ));
-    }
+    mistakes.extend(misfit(test, &measure).map(|what| format!("`{name}`: {what}")));
     if test == TestName::FirstSeen && entity.len() < 2 {
         mistakes.push(format!("`{name}`: the test first_seen needs an entity of two members or more: from whom, to whom"));
     }
@@ -398,6 +389,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
         pool: entry.pool,
         conditions: entry.conditions.unwrap_or_default(),
         measure,
+        members: entry.members,
         windows,
         test: match test {
             TestName::Rate => Test::Rate(entry.direction.unwrap_or(Direction::Up)),
@@ -405,6 +397,11 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             TestName::Ratio => Test::Ratio {
                 trials_min: entry.min_trials.unwrap_or(50),
             },
+            TestName::Mix => Test::Mix {
+                trials_min: entry.min_trials.unwrap_or(20),
+            },
+            TestName::Cumulative => Test::Cumulative,
+            TestName::Regular => Test::Regular,
             TestName::FirstSeen => Test::FirstSeen,
             TestName::Rule => Test::Rule {
                 at_least: entry.at_least.unwrap_or(1),
@@ -421,4 +418,36 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             references: entry.references.unwrap_or_default(),
         },
     })
+}
+
+/// Why a test cannot judge a measure, if it cannot.
+fn misfit(test: TestName, measure: &Expression) -> Option<&'static str> {
+    let of = measure.of.function;
+    let is_share = measure.per.is_some();
+    match test {
+        TestName::Ratio if !is_share => Some(
+            "the test ratio needs a measure that is a ratio, such as distinct(shipment) / count",
+        ),
+        TestName::Ratio | TestName::Mix => match (test, of) {
+            (TestName::Ratio, Function::Mix(_)) | (_, Function::Arrivals) => {
+                Some("the test ratio needs numbers: count, sum, distinct or walk")
+            }
+            (TestName::Mix, of) if !matches!(of, Function::Mix(_)) => {
+                Some("the test mix needs a measure that is a mix, such as mix(fields) / count")
+            }
+            _ => None,
+        },
+        _ if is_share => Some("only the tests ratio and mix judge a measure that is a ratio"),
+        TestName::Sum if !matches!(of, Function::Sum(_)) => {
+            Some("the test sum needs a measure that is a sum, such as sum(records)")
+        }
+        TestName::Regular if of != Function::Arrivals => {
+            Some("the test regular needs the measure arrivals")
+        }
+        TestName::Regular => None,
+        _ if matches!(of, Function::Mix(_) | Function::Arrivals) => {
+            Some("this test needs a number: count, sum, distinct or walk")
+        }
+        _ => None,
+    }
 }

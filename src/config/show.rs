@@ -147,15 +147,21 @@ fn detection(detection: &Detection) -> YamlOwned {
         members.push(("where", map(detection.conditions.iter().map(condition))));
     }
     members.extend([
-        ("measure", text(detection.measure)),
+        ("measure", text(&detection.measure)),
         ("window", list(detection.windows.iter().map(text))),
         ("test", text(detection.test.name())),
     ]);
+    members.extend(
+        detection
+            .members
+            .map(|member| ("members", text(member.name()))),
+    );
     match detection.test {
         Test::Rate(direction) => members.push(("direction", text(direction.name()))),
         Test::Ratio { trials_min } => members.push(("min_trials", number(trials_min as f64))),
         Test::Rule { at_least } => members.push(("at_least", number(at_least as f64))),
-        Test::Sum | Test::FirstSeen => {}
+        Test::Mix { trials_min } => members.push(("min_trials", number(trials_min as f64))),
+        Test::Sum | Test::Cumulative | Test::Regular | Test::FirstSeen => {}
     }
     members.extend([
         ("false_alarms_per_day", number(policy.weight)),

@@ -33,19 +33,36 @@ fn the_shipped_catalogue_has_the_promised_detections() {
         .iter()
         .map(|detection| detection.name.as_str())
         .collect();
+    // Every detection of the domain's catalogue; further entries watch the same from other sides.
     let promised = [
         "actor_volume_surge",
-        "actor_bulk_export",
         "actor_fanout_spread",
         "one_touch_sweep",
+        "id_space_walk",
+        "out_of_relation_reads",
+        "sensitive_field_drift",
+        "third_party_egress",
+        "scheduled_poll_beacon",
+        "bulk_enumeration_paging",
+        "low_slow_accumulation",
+        "coordinated_partition_harvest",
+        "lookup_miss_walk",
+        "endpoint_footprinting",
+        "lane_recon_sweep",
+        "object_interest_spike",
+        "test_parcel_dry_run",
         "route_volume_shift",
         "seller_volume_surge",
-        "third_party_egress",
+        "seller_route_edge_burst",
+        "declaration_mix_shift",
+        "peer_group_outlier",
         "decoy_record_touched",
     ];
-    assert_eq!(names, promised);
-    // The three that look at accesses per actor share one measuring place.
-    assert_eq!(config.plan.groups.len(), 5);
+    for name in promised {
+        assert!(names.contains(&name), "{name}");
+    }
+    // Detections that look at the same entity and the same events share a measuring place.
+    assert!(config.plan.groups.len() < config.plan.detections.len() / 2);
 }
 
 #[test]
@@ -143,7 +160,7 @@ fn an_entry_changes_the_shipped_one_of_its_name_and_no_other() {
         (sweep.test, sweep.windows.as_slice()),
         (Test::Ratio { trials_min: 80 }, &[Span::DAY][..])
     );
-    assert!(sweep.policy.min_effect == 1.3 && sweep.pool.is_some());
+    assert!(sweep.policy.min_effect == 1.2 && sweep.pool.is_some());
     assert!(
         config
             .plan
@@ -151,7 +168,8 @@ fn an_entry_changes_the_shipped_one_of_its_name_and_no_other() {
             .iter()
             .all(|detection| detection.name != "route_volume_shift")
     );
-    assert_eq!(config.plan.detections.len(), 7);
+    let shipped = parse("").unwrap().plan.detections.len();
+    assert_eq!(config.plan.detections.len(), shipped - 1);
 }
 
 #[test]
@@ -163,7 +181,10 @@ fn tests_and_measures_that_do_not_fit_are_refused() {
     };
     assert!(parse(&entry("severity: info")).is_ok());
     for (change, word) in [
-        ("measure: count / count", "needs a measure that is a ratio"),
+        ("measure: count / count", "judge a measure that is a ratio"),
+        ("measure: mix(fields)", "needs a number"),
+        ("test: mix", "a measure that is a mix"),
+        ("test: regular", "the measure arrivals"),
         ("test: ratio", "needs a measure that is a ratio"),
         ("test: first_seen", "two members"),
         ("test: rule, direction: up", "only the test rate"),

@@ -16,7 +16,7 @@ pub use pane::PaneTable;
 use crate::decode::{Rejection, decode};
 use crate::detection::Plan;
 use crate::domain::{Event, EventTime, Kind, Span};
-use crate::measure::DistinctHasher;
+use crate::measure::ValueHasher;
 use deduplication::Deduplication;
 use pane::PaneHasher;
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ struct OpenPane {
 pub struct Observer {
     plan: Arc<Plan>,
     clock: EventClock,
-    hasher: DistinctHasher,
+    hasher: ValueHasher,
     pane_hasher: PaneHasher,
     open: BTreeMap<i64, OpenPane>,
     deduplication: Deduplication,
@@ -91,7 +91,7 @@ impl Observer {
     pub fn new(plan: Arc<Plan>, settings: ObserveSettings) -> Observer {
         Observer {
             clock: EventClock::new(settings.time_bound, settings.allowed_lateness),
-            hasher: DistinctHasher::new(settings.hash_key),
+            hasher: ValueHasher::new(settings.hash_key),
             pane_hasher: PaneHasher::default(),
             open: BTreeMap::new(),
             deduplication: Deduplication::new(settings.hash_key),

@@ -56,6 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulate", &["domain"]),
+    ("evaluate", &["domain", "limits", "statistics"]),
     (
         "sink",
         &[
@@ -91,6 +92,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "config",
             "simulate",
+            "evaluate",
+            "statistics",
             "sink",
             "source",
             "daemon",
@@ -110,6 +113,7 @@ const PURE: &[&str] = &[
     "score",
     "alert",
     "simulate",
+    "evaluate",
 ];
 
 /// Words that a pure module must not say.

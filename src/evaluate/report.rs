@@ -37,6 +37,22 @@ pub struct Evaluation {
     pub alerts: Vec<AlertRow>,
 }
 
+/// The budget whose figures stand in front, where it was asked for.
+const HEADLINE_BUDGET: f64 = 10.0;
+
+impl Evaluation {
+    /// Position in `recall` of the figures that stand in front: at ten false alarms a day, else
+    /// at the budget nearest to it.
+    pub(super) fn headline(&self) -> Option<usize> {
+        let distance = |budget: f64| (budget.max(1e-9) / HEADLINE_BUDGET).ln().abs();
+        let budgets = self.recall.iter().enumerate();
+        budgets
+            .filter_map(|(position, row)| Some((position, distance(row.budget?))))
+            .min_by(|one, other| one.1.total_cmp(&other.1))
+            .map(|(position, _)| position)
+    }
+}
+
 /// One run.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunRow {
@@ -95,6 +111,8 @@ pub struct CurvePoint {
     pub false_alarms_per_day: f64,
     /// Attacks found in time.
     pub recall: Share,
+    /// The same at each intensity, weakest first.
+    pub by_intensity: [Share; 3],
 }
 
 /// A scenario at an intensity.

@@ -317,11 +317,7 @@ fn as_shipped(scored: &[Scored<'_>], false_alarms_per_day: f64) -> BudgetRow {
 /// Recall at false alarms a day that are even on a logarithmic scale.
 fn curve(scored: &[Scored<'_>], sweep: &Sweep) -> Vec<CurvePoint> {
     const PER_DECADE: i32 = 16;
-    let attacks: Vec<&[Hit]> = scored
-        .iter()
-        .flat_map(Scored::attacks)
-        .map(|(_, hits)| hits)
-        .collect();
+    let attacks: Vec<(&EpisodeLabel, &[Hit])> = scored.iter().flat_map(Scored::attacks).collect();
     let mut points: Vec<CurvePoint> = Vec::new();
     for step in -2 * PER_DECADE..=2 * PER_DECADE {
         let budget = 10_f64.powf(f64::from(step) / f64::from(PER_DECADE));
@@ -333,7 +329,17 @@ fn curve(scored: &[Scored<'_>], sweep: &Sweep) -> Vec<CurvePoint> {
             } else {
                 budget
             },
-            recall: Share::of(attacks.iter().map(|hits| found(hits, threshold, false))),
+            recall: Share::of(
+                attacks
+                    .iter()
+                    .map(|(_, hits)| found(hits, threshold, false)),
+            ),
+            by_intensity: Intensity::ALL.map(|intensity| {
+                let alike = attacks
+                    .iter()
+                    .filter(|(episode, _)| episode.intensity == Some(intensity));
+                Share::of(alike.map(|(_, hits)| found(hits, threshold, false)))
+            }),
         });
         if threshold == Threshold::All {
             break;

@@ -4,7 +4,9 @@ mod read;
 
 use super::Failure;
 use crate::domain::Span;
-use crate::evaluate::{Calibration, Evaluation, Grace, Settings, Traffic, evaluate, to_text};
+use crate::evaluate::{
+    Calibration, Evaluation, Grace, Settings, Traffic, evaluate, to_html, to_text,
+};
 use std::path::{Path, PathBuf};
 
 /// Tell how good alerts are: recall at a budget of false alarms, time to detect, calibration.
@@ -45,6 +47,9 @@ pub(super) struct Evaluate {
     /// Where to write the whole result as JSON; `-` for standard output instead of the tables.
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
+    /// Where to write the report: one page that needs nothing else.
+    #[arg(long, value_name = "OUT")]
+    html: Option<PathBuf>,
     /// Exit with 3 if recall, as shipped, is below this share.
     #[arg(long, value_name = "RECALL", value_parser = positive)]
     fail_below: Option<f64>,
@@ -127,6 +132,9 @@ impl Evaluate {
             let mut json = serde_json::to_string(evaluation).map_err(Failure::running)?;
             json.push('\n');
             read::write(path, &json)?;
+        }
+        if let Some(path) = &self.html {
+            read::write(path, &to_html(evaluation))?;
         }
         if !to_standard_output {
             read::write(Path::new("-"), &to_text(evaluation))?;

@@ -4,12 +4,15 @@
 //! each with its file, line and key. Unknown keys are mistakes.
 
 mod detections;
+mod policy;
 mod reader;
+mod reload;
 mod settings;
 mod show;
 mod substitute;
 
 pub use reader::{ConfigError, ConfigErrors};
+pub use reload::Reload;
 pub use settings::{
     AlertOutput, BaselineConfig, Config, HttpConfig, KafkaConfig, LogConfig, LogFormat, Start,
     TimeConfig,

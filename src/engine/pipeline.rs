@@ -104,7 +104,7 @@ fn run(
     for step in steps {
         let resume = match &step {
             Step::Progress(partition, progress) => Some((*partition, progress.resume_offset)),
-            Step::Assign { .. } | Step::Revoke(_) => None,
+            Step::Assign { .. } | Step::Revoke(_) | Step::Swap(_) => None,
         };
         let alerts = back.take(step);
         after_step(&back, StepDone { alerts, resume });

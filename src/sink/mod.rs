@@ -9,7 +9,7 @@ mod names;
 mod page;
 mod records;
 
-pub use http::{HttpServer, serve};
+pub use http::{HttpServer, ReloadHook, serve};
 pub use live::{Lag, LiveStatus, SharedStatus};
 pub use metrics::Metrics;
 pub use records::{AlertSink, AlertSinks, FileSink, KafkaSink, SinkError, error_chain};

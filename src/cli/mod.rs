@@ -1,7 +1,7 @@
 //! The command line: words in, words out.
 //!
 //! Standard output is for data, standard error for words. Exit status 0 is done, 1 failed while
-//! running, 2 usage or configuration.
+//! running, 2 usage or configuration, 3 there is a difference where none was asked for.
 
 mod check;
 mod config;
@@ -87,6 +87,9 @@ enum Failure {
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// Two configurations raise other alerts, and were to raise the same.
+    #[error("the configurations differ in {0} alerts")]
+    Difference(usize),
     /// Something failed while running.
     #[error(transparent)]
     Running(#[from] Box<dyn std::error::Error + Send + Sync>),
@@ -112,6 +115,10 @@ pub fn main() -> ExitCode {
         Err(Failure::Config(errors)) => {
             eprintln!("{errors}");
             ExitCode::from(2)
+        }
+        Err(failure @ Failure::Difference(_)) => {
+            eprintln!("vigie: {failure}");
+            ExitCode::from(3)
         }
         Err(Failure::Running(error)) => {
             eprintln!("vigie: {}", error_chain(&*error));

@@ -13,7 +13,7 @@ mod pipeline;
 pub use back::{Back, BackStatus, SeriesStatus};
 pub use counts::Counts;
 pub use front::{Front, Step};
-pub use pipeline::{Pipeline, PipelineError, StepDone};
+pub use pipeline::{Pipeline, PipelineError, StepDone, TestListener};
 
 use crate::alert::{AlertPolicy, AlertSettings};
 use crate::detection::Plan;

@@ -42,6 +42,8 @@ pub const QUEUE_MESSAGES: usize = 64;
 pub const HTTP_CONNECTIONS_MAX: usize = 64;
 /// Size of a configuration file or list file, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 64 << 20;
+/// Events that one test of a configuration may write out.
+pub const TEST_EVENTS_MAX: usize = 2_000_000;
 /// Alert records waiting for the broker before the judging thread waits too.
 pub const ALERTS_QUEUED_MAX: usize = 10_000;
 

@@ -136,14 +136,8 @@ fn a_file_that_is_not_there_is_a_failure_that_names_it() {
 fn replay_with(input: &Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
     command.arg("replay").arg("--input").arg(input);
-    Process::start(
-        {
-            command.args(arguments);
-            command
-        },
-        "cargo builds it",
-    )
-    .wait(LIMIT)
+    command.args(arguments);
+    Process::start(command, "cargo builds it").wait(LIMIT)
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn effect(node: &Node<'_>) -> Option<Effect> {
 }
 
 /// Matchers, each with one pattern or several.
-fn matchers(node: &Node<'_>, known: &[&str]) -> Option<Vec<Matcher>> {
+pub(super) fn matchers(node: &Node<'_>, known: &[&str]) -> Option<Vec<Matcher>> {
     let members = node.members()?;
     let count = members.len();
     let read: Vec<Matcher> = members
@@ -141,7 +141,7 @@ fn matchers(node: &Node<'_>, known: &[&str]) -> Option<Vec<Matcher>> {
 }
 
 /// One of them.
-fn matcher(name: &str, node: &Node<'_>, known: &[&str]) -> Option<Matcher> {
+pub(super) fn matcher(name: &str, node: &Node<'_>, known: &[&str]) -> Option<Matcher> {
     let Some(quality) = Quality::named(name) else {
         let names = Member::ALL.map(Member::name);
         node.error(format!(
@@ -189,18 +189,18 @@ fn check(quality: Quality, pattern: &Pattern, known: &[&str]) -> Result<(), Stri
 
 /// Which end of a day a date stands for.
 #[derive(Clone, Copy, PartialEq)]
-enum Edge {
+pub(super) enum Edge {
     Begin,
     End,
 }
 
 /// A time in RFC 3339, or a date: its beginning, or its end, in UTC.
-fn time(node: &Node<'_>, edge: Edge) -> Option<EventTime> {
+pub(super) fn time(node: &Node<'_>, edge: Edge) -> Option<EventTime> {
     node.parsed(|text| parse_time(text, edge))
 }
 
 /// As [`time`], of a text.
-fn parse_time(text: &str, edge: Edge) -> Result<EventTime, String> {
+pub(super) fn parse_time(text: &str, edge: Edge) -> Result<EventTime, String> {
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Ok(EventTime(at.as_millisecond()));
     }

@@ -155,8 +155,9 @@ impl Config {
 /// The names of the lists that are there without being written, empty.
 const STANDARD_LISTS: [&str; 3] = ["decoys", "allowed_recipients", "registered_pollers"];
 
-/// Reads a whole document; mistakes are left with the reader.
-pub(super) fn read(reader: &Reader) -> Option<Config> {
+/// Reads a whole document, and `change` over it, which says what is different in it; mistakes are
+/// left with the readers.
+pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config> {
     let mut kafka = KafkaConfig {
         brokers: String::from("localhost:9092"),
         topics: vec![String::from("shipments")],
@@ -210,7 +211,8 @@ pub(super) fn read(reader: &Reader) -> Option<Config> {
         "policy",
     ];
     let root = reader.root();
-    for root in root.iter().filter_map(|root| root.fields(&SECTIONS)) {
+    let layers = root.iter().chain(change);
+    for root in layers.filter_map(|layer| layer.fields(&SECTIONS)) {
         if let Some(node) = root.get("kafka") {
             read_kafka(node, &mut kafka);
         }

@@ -46,6 +46,8 @@ pub const CONFIG_BYTES_MAX: u64 = 64 << 20;
 pub const CALIBRATION_SERIES_MAX: usize = DETECTIONS_MAX * WINDOWS_MAX;
 /// Classes, regimes and maturities that calibration tells apart; further ones share the last.
 pub const CALIBRATION_CLASSES_MAX: usize = 256;
+/// Events that one test of a configuration may write out.
+pub const TEST_EVENTS_MAX: usize = 2_000_000;
 /// Alert records waiting for the broker before the judging thread waits too.
 pub const ALERTS_QUEUED_MAX: usize = 10_000;
 

@@ -49,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
             "measure",
             "detection",
+            "decode",
             "observe",
             "score",
             "alert",

@@ -1,7 +1,7 @@
 //! The command line: words in, words out.
 //!
 //! Standard output is for data, standard error for words. Exit status 0 is done, 1 failed while
-//! running, 2 usage or configuration, 3 a bound that was asked for is not kept.
+//! running, 2 usage or configuration, 3 what was asked to hold does not hold.
 
 mod check;
 mod config;
@@ -96,6 +96,9 @@ enum Failure {
     /// A bound that was asked for is not kept.
     #[error("{0}")]
     Unmet(String),
+    /// Two configurations raise other alerts, and were to raise the same.
+    #[error("the configurations differ in {0} alerts")]
+    Difference(usize),
     /// Something failed while running.
     #[error(transparent)]
     Running(#[from] Box<dyn std::error::Error + Send + Sync>),
@@ -127,8 +130,8 @@ pub fn main() -> ExitCode {
             eprintln!("vigie: {message}; see --help");
             ExitCode::from(2)
         }
-        Err(Failure::Unmet(message)) => {
-            eprintln!("vigie: {message}");
+        Err(failure @ (Failure::Unmet(_) | Failure::Difference(_))) => {
+            eprintln!("vigie: {failure}");
             ExitCode::from(3)
         }
         Err(Failure::Running(error)) => {

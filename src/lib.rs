@@ -30,6 +30,7 @@ pub mod engine;
 pub mod limits;
 pub mod measure;
 pub mod observe;
+pub mod parcel;
 pub mod score;
 pub mod simulate;
 pub mod sink;

@@ -41,11 +41,16 @@ fn the_shipped_catalogue_has_the_promised_detections() {
         "route_volume_shift",
         "seller_volume_surge",
         "third_party_egress",
+        "query_before_diversion",
+        "impossible_transit",
+        "missing_scans",
+        "phantom_parcel_ratio",
+        "phantom_label_ratio",
         "decoy_record_touched",
     ];
     assert_eq!(names, promised);
     // The three that look at accesses per actor share one measuring place.
-    assert_eq!(config.plan.groups.len(), 5);
+    assert_eq!(config.plan.groups.len(), 10);
 }
 
 #[test]
@@ -151,7 +156,7 @@ fn an_entry_changes_the_shipped_one_of_its_name_and_no_other() {
             .iter()
             .all(|detection| detection.name != "route_volume_shift")
     );
-    assert_eq!(config.plan.detections.len(), 7);
+    assert_eq!(config.plan.detections.len(), 12);
 }
 
 #[test]

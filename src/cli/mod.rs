@@ -9,6 +9,7 @@ mod demo;
 mod logging;
 mod replay;
 mod run;
+mod simulate;
 mod words;
 
 use crate::config::{Config, ConfigError, ConfigErrors};
@@ -32,6 +33,7 @@ use thiserror::Error;
   vigie demo                                    everything embedded: look at http://127.0.0.1:9477
   vigie run --config config/vigie.yaml          the daemon
   vigie replay --input events.jsonl.zst --alerts alerts.jsonl
+  vigie simulate --events events.jsonl.zst --labels labels.jsonl
   vigie check --config config/vigie.yaml
   vigie config --defaults                       the shipped settings and catalogue"
 )]
@@ -45,6 +47,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Replay(replay::Replay),
+    Simulate(simulate::Simulate),
     Check(check::Check),
     Config(config::ShowConfig),
 }
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::Demo(command) => command.execute(),
         Command::Replay(command) => command.execute(),
+        Command::Simulate(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Config(command) => command.execute(),
     };

@@ -3,8 +3,8 @@
 use crate::support::hub::{HOUR, MINUTE, Run, Scene, lines_of, tiny_hub};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use vigie::domain::{EventTime, Span};
-use vigie::simulate::{Attack, Scenario, Settings};
+use vigie::domain::{EventTime, Intensity, Span};
+use vigie::simulate::{Injection, Scenario, Settings};
 
 type Lines = Vec<(EventTime, Vec<u8>)>;
 
@@ -36,13 +36,10 @@ fn fired<'r>(run: &'r Run, detection: &str) -> Vec<&'r str> {
 
 #[test]
 fn an_access_that_carries_only_the_shipment_counts_as_if_it_had_carried_all() {
+    let tour = Scenario::named("actor_fanout_spread").unwrap();
+    let after = Span(Span::days(3).0 + 9 * HOUR);
     let scene = Scene::of(Settings {
-        attacks: vec![Attack {
-            scenario: Scenario::ActorFanoutSpread,
-            after: Span(Span::days(3).0 + 9 * HOUR),
-            length: Span::hours(1),
-            intensity: 80.0,
-        }],
+        injections: vec![Injection::new(tour, after, Intensity::High).with("hours", 1.0)],
         ..tiny_hub(904)
     });
     let lines = lines_of(&scene, 4);

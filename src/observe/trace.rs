@@ -13,10 +13,29 @@ use crate::domain::{Action, Event, EventTime, Kind, Member, Outcome, Relation, T
 use crate::measure::DistinctHasher;
 use std::cmp::Ordering;
 
-/// Roles that handle parcels for a living: that one of them looks at a parcel does not mean that
-/// anybody waits for it.
-const HANDLING_ROLES: [&str; 6] = [
-    "seller", "carrier", "broker", "customs", "support", "platform",
+/// Roles that handle parcels or follow them for others: that one of them looks at a parcel does
+/// not mean that anybody waits for it.
+const HANDLING_ROLES: [&str; 8] = [
+    "seller",
+    "carrier",
+    "broker",
+    "customs",
+    "support",
+    "platform",
+    "aggregator",
+    "research",
+];
+/// Words in an endpoint that say where a parcel goes, who fetches it, or whether it is held.
+const DIVERTING_WORDS: [&str; 9] = [
+    "delivery",
+    "pickup",
+    "pick-up",
+    "release",
+    "redirect",
+    "reroute",
+    "address",
+    "hold",
+    "consignee",
 ];
 /// Of accesses that tell whose organisation somebody is, one of so many is kept: organisations
 /// change rarely. Which one is a matter of the shipment's hash, not of who came first.
@@ -31,6 +50,8 @@ pub struct Trace {
     pub shipment: u64,
     /// What the event lacks that a group asks for: these groups have not measured it yet.
     pub missing: Missing,
+    /// It changes where the parcel goes, who fetches it, or whether it is held.
+    pub is_diverting: bool,
     kind: Kind,
     action: Option<Action>,
     outcome: Option<Outcome>,
@@ -95,6 +116,7 @@ impl Traces {
             time: event.time,
             shipment,
             missing,
+            is_diverting: is_diverting(event),
             kind: event.kind,
             action: event.action,
             outcome: event.outcome,
@@ -164,7 +186,8 @@ fn compare(one: (&Traces, &Trace), other: (&Traces, &Trace)) -> Ordering {
     first(one).cmp(&first(other)).then_with(|| {
         let rest = |trace: &Trace| {
             (
-                (trace.action, trace.outcome, trace.relation, trace.missing),
+                (trace.action, trace.outcome, trace.relation),
+                (trace.missing, trace.is_diverting),
                 (trace.pieces, trace.records, trace.bytes),
                 trace.weight_grams.map(f64::to_bits),
             )
@@ -181,9 +204,19 @@ fn is_lookup(event: &Event<'_>) -> bool {
     event.relation != Some(Relation::None) && !HANDLING_ROLES.contains(&role)
 }
 
+/// Whether the access changes where a parcel goes, who fetches it, or whether it is held. Where
+/// the event does not say what it changes, every change may be one.
+fn is_diverting(event: &Event<'_>) -> bool {
+    matches!(event.action, Some(Action::Update | Action::Delete))
+        && event
+            .endpoint
+            .as_deref()
+            .is_none_or(|endpoint| DIVERTING_WORDS.iter().any(|word| endpoint.contains(word)))
+}
+
 /// Whether the access tells who stands how to a shipment, or changes one.
 fn tells(needs: &ParcelNeeds, event: &Event<'_>, shipment: u64) -> bool {
-    let is_change = matches!(event.action, Some(Action::Update | Action::Delete));
+    let is_change = is_diverting(event);
     match event.relation.unwrap_or_default() {
         Relation::None | Relation::Unknown => needs.wants(Kind::Diversion),
         Relation::Own | Relation::Party if shipment.is_multiple_of(TEACHING_SHARE) => true,
@@ -306,7 +339,26 @@ mod tests {
             relation: Some(Relation::Granted),
             ..Event::default()
         };
-        let events = ["customs", "seller", "aggregator", "buyer"].map(access);
+        let events = ["customs", "aggregator", "", "buyer"].map(access);
         assert_eq!(traced(&needs, &events).lookups().len(), 2);
+    }
+
+    #[test]
+    fn a_diverting_change_is_one_of_where_the_parcel_goes() {
+        let change = |endpoint: Option<&'static str>| Event {
+            action: Some(Action::Update),
+            endpoint: endpoint.map(Text::from),
+            ..Event::default()
+        };
+        assert!(is_diverting(&change(Some(
+            "/v1/shipments/{shipment}/delivery"
+        ))));
+        assert!(is_diverting(&change(None)));
+        assert!(!is_diverting(&change(Some("/v1/shipments/{shipment}"))));
+        let read = Event {
+            action: Some(Action::Read),
+            ..change(None)
+        };
+        assert!(!is_diverting(&read));
     }
 }

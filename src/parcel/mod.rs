@@ -12,8 +12,8 @@
 //!   cannot be waits an hour to be told, so that the place has time to show.
 //! * `diversion`, with actor, role, org, seller, route and carrier. Outcome `ok` when an actor
 //!   touches a shipment it has nothing to do with, for the first time in three days; `error` when
-//!   that shipment is changed within three days after: updated or deleted by somebody whose own
-//!   it is not, sent another way, or returned.
+//!   that shipment is changed within three days after by somebody whose own it is not: where it
+//!   goes, who fetches it, or whether it is held; or when it is sent another way, or returned.
 //! * `label`, once per parcel that began as a label, seven days after, with seller, route and
 //!   carrier. Outcome `ok` where it became goods by then, else `not_found`.
 //! * `lifecycle`, once per parcel, when it is delivered, with seller, route and carrier. Outcome
@@ -35,12 +35,12 @@ mod table;
 mod transit;
 
 use crate::detection::{Missing, ParcelNeeds};
-use crate::domain::{Action, Event, EventTime, Kind, Outcome, Relation, Span, Text};
+use crate::domain::{Event, EventTime, Kind, Outcome, Relation, Span, Text};
 use crate::limits::{
     LEGS_HELD_MAX, OUTSIDE_ACCESSES_MAX, PARCEL_NAMES_MAX, PARCEL_ROUTES_MAX, PARCELS_MAX,
     PLACES_MAX, STEPS_MAX,
 };
-use crate::observe::Traces;
+use crate::observe::{Trace, Traces};
 use names::{NOBODY, Name, Names};
 use outside::{Outside, Outsides};
 use relation::Orgs;
@@ -119,6 +119,8 @@ pub struct Parcels {
     held: VecDeque<Held>,
     /// The last pane began in this quarter of a day.
     quarter: i64,
+    /// And in this hour.
+    hour: i64,
 }
 
 impl Parcels {
@@ -149,6 +151,7 @@ impl Parcels {
             with_carrier: HashMap::default(),
             held: VecDeque::new(),
             quarter: i64::MIN,
+            hour: i64::MIN,
         }
     }
 
@@ -156,7 +159,7 @@ impl Parcels {
     pub fn step(&mut self, now: EventTime, parts: &[&Traces], sink: ParcelSink<'_>) {
         for (traces, trace) in Traces::in_order(parts) {
             let mut event = traces.event(trace);
-            self.take(&mut event, trace.shipment, trace.missing, sink);
+            self.take(&mut event, trace, sink);
         }
         if self.wants_lifecycle {
             for shipment in parts.iter().flat_map(|part| part.lookups()) {
@@ -179,13 +182,10 @@ impl Parcels {
         self.pass(now);
     }
 
-    fn take(
-        &mut self,
-        event: &mut Event<'_>,
-        shipment: u64,
-        missing: Missing,
-        sink: ParcelSink<'_>,
-    ) {
+    fn take(&mut self, event: &mut Event<'_>, trace: &Trace, sink: ParcelSink<'_>) {
+        let Trace {
+            shipment, missing, ..
+        } = *trace;
         let known = self.table.get(shipment).copied();
         let known = known.unwrap_or_else(|| Parcel::new(shipment, event.time));
         let is_access = event.kind == Kind::Access;
@@ -204,6 +204,9 @@ impl Parcels {
         }
         if is_access {
             self.access(event, relation, &known, sink);
+            if self.wants_diversion && trace.is_diverting && relation != Relation::Own {
+                self.changed(event.time, &known, sink);
+            }
         } else {
             self.scan(event, shipment, sink);
         }
@@ -264,7 +267,6 @@ impl Parcels {
         if !self.wants_diversion || event.outcome.unwrap_or_default() != Outcome::Ok {
             return;
         }
-        let is_change = matches!(event.action, Some(Action::Update | Action::Delete));
         if relation == Relation::None && event.actor.is_some() {
             let who = [&event.actor, &event.role, &event.org];
             let who = who.map(|name| self.names.number(name.as_deref()));
@@ -288,9 +290,6 @@ impl Parcels {
                 self.complete(&mut touch, known);
                 sink(&touch, Missing::NOTHING);
             }
-        }
-        if is_change && relation != Relation::Own {
-            self.changed(event.time, known, sink);
         }
     }
 
@@ -530,6 +529,11 @@ impl Parcels {
 
     /// What happens now and then.
     fn pass(&mut self, now: EventTime) {
+        let hour = now.index(Span::HOUR);
+        if hour != self.hour {
+            self.transits.look_again();
+            self.hour = hour;
+        }
         let quarter = now.index(FADES);
         if self.quarter == i64::MIN {
             self.quarter = quarter;

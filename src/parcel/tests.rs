@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::detection::{Condition, Group, Requirement};
-use crate::domain::Member;
+use crate::domain::{Action, Member};
 use crate::measure::{DistinctHasher, Quantity, Term};
 use std::collections::BTreeMap;
 

@@ -1,10 +1,11 @@
 //! Which legs are possible: a Markov chain over steps with missing reads, leg times, and places.
 //!
 //! Cloned labels show as transitions that never happen, if the chain is known and missing reads
-//! are modelled (Lehtonen, Michahelles, Fleisch 2009). So a step that follows another more
-//! rarely than once in two thousand times is first held against the ways that miss one or two
-//! reads: the chance of the way times how often its steps are not read, which is learnt per
-//! step. What is explained so is a missed read, and no more. What is not is impossible, and so is
+//! are modelled (Lehtonen, Michahelles, Fleisch 2009). So a step that follows another is held
+//! against the ways on which one or two reads were missed. Where such a way is ten times as usual
+//! as the step itself, reads were missed, and no more. Where the step follows the other more rarely
+//! than once in two thousand times, and no way explains it (its chance times how often its steps
+//! are not read, which is learnt per step), it is impossible, and so is
 //!
 //! * a leg that is four times shorter than the shortest half per cent of its kind, of its route
 //!   or of its two places, or four times longer than the longest half per cent, after the shift
@@ -31,6 +32,8 @@ use std::collections::HashMap;
 const USUAL_SHARE: u64 = 2_000;
 /// The chance of a way with missed reads from which on it explains a rare transition.
 const MISSED_MIN: f64 = 1e-6;
+/// A way with missed reads that is so many times as usual as the step itself explains it.
+const MISSED_FACTOR: f64 = 10.0;
 /// Least chance of a missed read that is reckoned with.
 const UNREAD_MIN: f64 = 0.005;
 /// Reads that a step is believed to have before any was seen.
@@ -89,6 +92,27 @@ impl Leg {
     }
 }
 
+/// A way from one step to another on which one or two reads were missed.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    first: u8,
+    second: Option<u8>,
+    /// The chance of the way.
+    usual: f64,
+    /// The chance of the way with its reads missed.
+    missed: f64,
+}
+
+impl Way {
+    /// Keeps the likelier of this and what is known.
+    fn offer(self, ways: &mut HashMap<(u8, u8), Way, ahash::RandomState>, pair: (u8, u8)) {
+        let known = ways.get(&pair).map_or(0.0, |known| known.missed);
+        if self.missed > known {
+            ways.insert(pair, self);
+        }
+    }
+}
+
 type Pooled<K> = HashMap<K, LegTimes, ahash::RandomState>;
 
 /// What is known of legs.
@@ -101,6 +125,8 @@ pub(super) struct Transits {
     new_ways: HashMap<(u8, u8), NewWay, ahash::RandomState>,
     read: [u64; STEPS_MAX],
     unread: [u64; STEPS_MAX],
+    /// As they were when last looked for.
+    ways: HashMap<(u8, u8), Way, ahash::RandomState>,
     times: Pooled<(u8, u8)>,
     of_routes: Pooled<(u8, u8, Name)>,
     of_places: Pooled<(u16, u16)>,
@@ -119,6 +145,7 @@ impl Default for Transits {
             new_ways: HashMap::default(),
             read: [0; STEPS_MAX],
             unread: [0; STEPS_MAX],
+            ways: HashMap::default(),
             times: HashMap::default(),
             of_routes: HashMap::default(),
             of_places: HashMap::default(),
@@ -156,31 +183,59 @@ impl Transits {
         (unread / (read + unread + READS_INITIAL)).max(UNREAD_MIN)
     }
 
-    /// The likeliest way from one step to another on which one or two were not read.
-    fn unread_way(&self, from: u8, to: u8) -> Option<(u8, Option<u8>)> {
-        let steps = || 0..STEPS_MAX as u8;
-        let mut best = None;
-        let mut best_chance = MISSED_MIN;
-        for first in steps() {
-            let begun = self.chance(from, first) * self.unread(first);
-            if begun <= best_chance {
-                continue;
-            }
-            let one = begun * self.chance(first, to);
-            if one > best_chance {
-                (best, best_chance) = (Some((first, None)), one);
-            }
-            for second in steps() {
-                let two = begun
-                    * self.chance(first, second)
-                    * self.unread(second)
-                    * self.chance(second, to);
-                if two > best_chance {
-                    (best, best_chance) = (Some((first, Some(second))), two);
+    /// An hour has passed: finds the likeliest ways on which one or two reads were missed, of
+    /// every pair of steps.
+    pub(super) fn look_again(&mut self) {
+        let steps: Vec<u8> = (0..STEPS_MAX as u8)
+            .filter(|step| self.left[usize::from(*step)] > 0)
+            .collect();
+        let mut ways = HashMap::default();
+        for from in &steps {
+            for first in &steps {
+                let begun = self.chance(*from, *first);
+                if begun <= 0.0 || first == from {
+                    continue;
+                }
+                for to in &steps {
+                    let usual = begun * self.chance(*first, *to);
+                    let way = Way {
+                        first: *first,
+                        second: None,
+                        usual,
+                        missed: usual * self.unread(*first),
+                    };
+                    way.offer(&mut ways, (*from, *to));
+                }
+                for second in &steps {
+                    let then = begun * self.chance(*first, *second);
+                    if then <= 0.0 || second == from || second == first {
+                        continue;
+                    }
+                    for to in &steps {
+                        let usual = then * self.chance(*second, *to);
+                        let way = Way {
+                            first: *first,
+                            second: Some(*second),
+                            usual,
+                            missed: usual * self.unread(*first) * self.unread(*second),
+                        };
+                        way.offer(&mut ways, (*from, *to));
+                    }
                 }
             }
         }
-        best
+        self.ways = ways;
+    }
+
+    /// The way with missed reads that explains a transition, where one does.
+    fn missed_way(&self, from: u8, to: u8) -> Option<&Way> {
+        let way = self.ways.get(&(from, to))?;
+        if self.is_usual(from, to) {
+            let own = self.chance(from, to);
+            (way.second.is_none() && way.usual >= MISSED_FACTOR * own).then_some(way)
+        } else {
+            (way.missed >= MISSED_MIN).then_some(way)
+        }
     }
 
     /// Judges a leg, where those at its place take so much longer lately.
@@ -192,18 +247,17 @@ impl Transits {
         if self.never_follow(leg) {
             return Verdict::Impossible;
         }
-        if self.is_usual(leg.from, leg.to) {
-            return if self.is_time_possible(leg, took, place_shift) {
-                Verdict::Ordinary
-            } else {
-                Verdict::Impossible
-            };
-        }
-        match self.unread_way(leg.from, leg.to) {
-            Some((first, second)) if took >= self.shortest_way(leg, first, second) => {
-                Verdict::Missed(first, second)
+        match self.missed_way(leg.from, leg.to) {
+            Some(way) if took >= self.shortest_way(leg, way.first, way.second) => {
+                Verdict::Missed(way.first, way.second)
             }
-            _ => Verdict::Impossible,
+            Some(_) => Verdict::Impossible,
+            None if self.is_usual(leg.from, leg.to)
+                && self.is_time_possible(leg, took, place_shift) =>
+            {
+                Verdict::Ordinary
+            }
+            None => Verdict::Impossible,
         }
     }
 

@@ -31,6 +31,7 @@ pub mod evaluate;
 pub mod limits;
 pub mod measure;
 pub mod observe;
+pub mod parcel;
 pub mod score;
 pub mod simulate;
 pub mod sink;

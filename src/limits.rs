@@ -34,6 +34,23 @@ pub const LABEL_CHARS_MAX: usize = 128;
 pub const ACTIVE_ALERT_SERIES_MAX: usize = 200;
 /// Closed alerts kept for the page and the API.
 pub const ALERT_HISTORY_MAX: usize = 200;
+/// Parcels remembered at a time, about 80 bytes each; beyond it the oldest is forgotten.
+pub const PARCELS_MAX: usize = 1 << 21;
+/// Accesses out of relation remembered at a time, about 60 bytes each; beyond it the oldest is
+/// forgotten.
+pub const OUTSIDE_ACCESSES_MAX: usize = 1 << 19;
+/// Names of sellers, organisations, actors and roles that parcels refer to.
+pub const PARCEL_NAMES_MAX: usize = 1 << 20;
+/// Steps of a parcel's way that are told apart; further ones share the last.
+pub const STEPS_MAX: usize = 32;
+/// Places and carriers, each, whose parcels are told apart; further ones are not judged by place.
+pub const PLACES_MAX: usize = 1 << 12;
+/// Routes that have leg times of their own; further ones share everybody's.
+pub const PARCEL_ROUTES_MAX: usize = 1 << 16;
+/// Pairs of places, and legs of a route, each, that have leg times of their own (400 bytes each).
+pub const LEG_TIMES_MAX: usize = 1 << 14;
+/// Impossible legs that wait for what else happens at their place.
+pub const LEGS_HELD_MAX: usize = 1 << 14;
 /// A test's p-value above this never leaves the scoring stage as a finding.
 pub const FINDING_P_MAX: f64 = 1e-3;
 /// Bytes of one line of text read from a file before it is rejected as too large.
@@ -65,6 +82,10 @@ const _: () = {
     assert!(
         CLASSES_MAX <= u8::MAX as usize,
         "class numbers are stored in a byte"
+    );
+    assert!(
+        STEPS_MAX <= u8::MAX as usize && PLACES_MAX <= u16::MAX as usize,
+        "steps are stored in a byte, places in two"
     );
     assert!(FINDING_P_MAX < 0.01, "findings are the exception");
     assert!(

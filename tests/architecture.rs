@@ -16,6 +16,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["domain", "limits", "measure", "detection", "decode"],
     ),
     (
+        "parcel",
+        &["domain", "limits", "measure", "detection", "observe"],
+    ),
+    (
         "score",
         &[
             "domain",
@@ -24,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "statistics",
             "detection",
             "observe",
+            "parcel",
         ],
     ),
     (
@@ -38,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "detection",
             "decode",
             "observe",
+            "parcel",
             "score",
             "alert",
         ],
@@ -111,6 +117,7 @@ const PURE: &[&str] = &[
     "detection",
     "decode",
     "observe",
+    "parcel",
     "score",
     "alert",
     "simulate",

@@ -5,10 +5,12 @@
 //! measuring. Imports only the domain and the measures.
 
 mod condition;
+mod parcels;
 mod plan;
 mod template;
 
 pub use condition::{Condition, Lists, Requirement};
+pub use parcels::{Missing, ParcelNeeds};
 pub use plan::{Group, GroupId, Plan, Series, SeriesId, Slot, window_conflict};
 pub use template::{Figures, Template};
 

@@ -1,7 +1,7 @@
 //! The catalogue compiled: detections that look at the same entity and the same events share a
 //! group, and a group measures each term once.
 
-use super::{Condition, Detection, Test};
+use super::{Condition, Detection, ParcelNeeds, Test};
 use crate::domain::{Event, Kind, Member, Span};
 use crate::measure::{Dimension, Function, Quantity, Term};
 
@@ -116,6 +116,8 @@ pub struct Plan {
     pub series: Vec<Series>,
     /// Length of a pane.
     pub pane: Span,
+    /// What the groups need to know of parcels.
+    pub parcels: ParcelNeeds,
     movement_groups: Vec<GroupId>,
     access_groups: Vec<GroupId>,
 }
@@ -200,6 +202,7 @@ impl Plan {
         Plan {
             movement_groups: of_kind(Kind::Movement),
             access_groups: of_kind(Kind::Access),
+            parcels: ParcelNeeds::new(&groups),
             detections,
             groups,
             series,
@@ -213,6 +216,9 @@ impl Plan {
         match kind {
             Kind::Movement => &self.movement_groups,
             Kind::Access => &self.access_groups,
+            Kind::Transit | Kind::Diversion | Kind::Label | Kind::Lifecycle => {
+                self.parcels.groups_for(kind)
+            }
         }
     }
 }

@@ -64,6 +64,19 @@ impl Term {
         self.filters.iter().all(|filter| filter.holds(event))
     }
 
+    /// The members it looks at.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        let own = match self.function {
+            Function::Distinct(member)
+            | Function::Walk(member)
+            | Function::Mix(Dimension::Member(member)) => Some(member),
+            Function::Mix(Dimension::Chapter) => Some(Member::Commodity),
+            Function::Count | Function::Sum(_) | Function::Mix(_) | Function::Arrivals => None,
+        };
+        own.into_iter()
+            .chain(self.filters.iter().filter_map(Filter::member))
+    }
+
     fn parse(text: &str) -> Result<Term, String> {
         let text = text.trim();
         let (name, inside) = match text.split_once('(') {

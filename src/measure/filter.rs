@@ -34,6 +34,14 @@ impl Filter {
         }
     }
 
+    /// The member it looks at.
+    pub fn member(&self) -> Option<Member> {
+        match self {
+            Filter::OneOf(member, _) => Some(*member),
+            Filter::Fields(_) | Filter::Within(..) => None,
+        }
+    }
+
     /// Reads a filter.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use hashbrown::hash_table::Entry;
 
 /// Hashes entity keys for tables. Seeded anew by every process: no result depends on it, and
 /// nobody outside can choose keys that collide.
-pub(super) type PaneHasher = RandomState;
+pub type PaneHasher = RandomState;
 
 /// Rows in the order in which their entities first appeared, columns per term of the group.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl PaneTable {
     /// Adds an event that the group accepts. An event that lacks a member of the entity adds
     /// nothing.
     #[inline]
-    pub(super) fn add(
+    pub fn add(
         &mut self,
         group: &Group,
         event: &Event<'_>,

@@ -329,9 +329,20 @@ fn detection(plan: &Plan, status: &LiveStatus, families: &mut Families) {
             .iter()
             .map(|(dimension, (_, gone))| (labels([("dimension", dimension)]), *gone as f64)),
     );
+    let evicted = status.back.parcels_evicted;
+    families.counter(
+        names::PARCELS_EVICTED,
+        "Forgotten for want of room: parcels, accesses out of relation, names they refer to.",
+        [
+            ("parcels", evicted.parcels),
+            ("accesses", evicted.accesses),
+            ("names", evicted.names),
+        ]
+        .map(|(of, gone)| (labels([("of", of)]), gone as f64)),
+    );
     families.gauge(
         names::STATE_BYTES,
-        "Bytes of baselines and open windows.",
+        "Bytes of baselines, open windows and what is known of parcels.",
         [(labels([]), status.back.state_bytes as f64)],
     );
 }

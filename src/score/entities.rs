@@ -126,13 +126,26 @@ impl Entities {
             .map_or("", CompactString::as_str)
     }
 
-    /// Which entities were seen at or after `since`, where some were not.
-    pub(super) fn seen_since(&self, since: EventTime) -> Option<Vec<bool>> {
-        let marks: Vec<bool> = self
-            .all
-            .iter()
-            .map(|entity| entity.last_seen >= since)
-            .collect();
+    /// Which entities are still remembered, where some are not. Where `brief` ones are forgotten
+    /// sooner, an entity that was seen over some time is remembered for three times as long and a
+    /// day, so that those who come once in their life do not fill the table.
+    pub(super) fn remembered(
+        &self,
+        now: EventTime,
+        forget_after: Span,
+        brief: bool,
+    ) -> Option<Vec<bool>> {
+        let is_remembered = |entity: &Entity| {
+            let seen_over = (entity.last_seen - entity.first_seen).0;
+            let earned = Span(seen_over.saturating_mul(3).saturating_add(Span::DAY.0));
+            let kept_for = if brief {
+                forget_after.min(earned)
+            } else {
+                forget_after
+            };
+            entity.last_seen + kept_for >= now
+        };
+        let marks: Vec<bool> = self.all.iter().map(is_remembered).collect();
         marks.contains(&false).then_some(marks)
     }
 

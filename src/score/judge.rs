@@ -178,7 +178,12 @@ impl GroupJudge {
                 }
             }
         }
-        let Some(marks) = self.entities.seen_since(end - settings.forget_after) else {
+        // An edge that is forgotten would be new again.
+        let brief = !self
+            .series
+            .iter()
+            .any(|series| matches!(series.baselines, Baselines::FirstSeen(_)));
+        let Some(marks) = self.entities.remembered(end, settings.forget_after, brief) else {
             return;
         };
         let mut kept = 0;

@@ -220,3 +220,25 @@ fn a_mute_that_is_over_is_a_warning_and_no_mistake() {
         ended.stderr
     );
 }
+
+#[test]
+fn the_tests_that_the_help_shows_are_tests_that_hold() {
+    let help = vigie(&["check", "--help"]).stdout;
+    let (begin, end) = ("which they must not:\n", "Windows are judged");
+    let example = help
+        .split_once(begin)
+        .and_then(|(_, rest)| rest.split_once(end));
+    let (example, _) = example.unwrap_or_else(|| panic!("no example in {help}"));
+    let directory = directory::fresh();
+    let file = directory.path().join("example.yaml");
+    std::fs::write(&file, example).unwrap();
+    let ended = vigie(&["check", "--tests", file.to_str().unwrap()]);
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "{}{}{example}",
+        ended.stdout,
+        ended.stderr
+    );
+    assert!(ended.stdout.starts_with("ok "), "{}", ended.stdout);
+}

@@ -125,6 +125,10 @@ impl TestSuite {
     pub fn load(path: &Path, config: Option<&Path>) -> Result<TestSuite, ConfigErrors> {
         let name = path.display().to_string();
         let text = read_file(path).map_err(|say| ConfigErrors::one(&name, say))?;
+        if text.trim().is_empty() {
+            let say = String::from("is empty; it needs `tests`, a list of at least one");
+            return Err(ConfigErrors::one(&name, say));
+        }
         let reader = Reader::new(&name, &text, path.parent().unwrap_or(Path::new(".")));
         let suite = read(&reader, config);
         reader.finish(suite)
@@ -509,6 +513,7 @@ tests:
     events: {file: x.jsonl}
     expect: [{detection: no_such, count: many}]
 ";
+        assert!(load("").unwrap_err().to_string().contains("is empty"));
         let errors = load(text).unwrap_err().to_string();
         for word in [
             "cases.yaml:4: tests[0].config.alerts.false_alarms_per_day: must be a number",

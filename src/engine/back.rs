@@ -86,6 +86,7 @@ impl Back {
             }
             Step::Swap(swap) => {
                 self.plan = Arc::clone(&swap.plan);
+                self.score.swap(Arc::clone(&swap.plan));
                 self.alerting
                     .swap(Arc::clone(&swap.plan), swap.alert, Arc::clone(&swap.policy));
                 Vec::new()

@@ -108,3 +108,6 @@ impl Engine {
         &mut self.back
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,6 +170,12 @@ impl Score {
         }
     }
 
+    /// Goes on with a plan that differs from the one before in its policies and in the content of
+    /// its lists at the most: every group, series and test is the same, so every baseline stays.
+    pub fn swap(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
     /// A source partition joins: from now on panes wait for it. One that comes back has sealed
     /// every pane before `sealed_before`, and need not speak before others go on.
     pub fn assign(&mut self, partition: i32, sealed_before: Option<i64>) {

@@ -2,8 +2,8 @@
 
 use crate::support::daemon::{Daemon, SOON, Setting};
 use crate::support::events::{Story, message};
-use crate::support::eventually;
 use crate::support::kafka::{Client, shared};
+use crate::support::{becomes, eventually};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -109,11 +109,10 @@ fn policy_changes_while_it_runs_and_what_needs_a_restart_is_refused_whole() {
     scene.passes(4, "eve", "decoy-8");
     scene.passes(5, "nobody", "plain");
     assert_eq!(scene.told_of(2), ["early", "eve"]);
-    let muted = scene
-        .daemon
-        .scrape()
-        .sum("vigie_alerts_muted_total", &[("reason", "mute")]);
-    assert_eq!(muted, 1.0);
+    becomes("alerts muted", SOON, 1.0, || {
+        let scrape = scene.daemon.scrape();
+        scrape.sum("vigie_alerts_muted_total", &[("reason", "mute")])
+    });
 
     // Something that needs a restart, and with it policy: refused whole, by name.
     let loaded = scene.loaded_at();

@@ -25,10 +25,10 @@ A file of tests says which alerts some events must raise, and which they must no
       start: 2026-01-05                         # what +1h counts from; this is the default
       events:                                   # or {file: events.jsonl}
         - {time: +0s, repeat: {every: 1m, times: 120}, kind: access, actor: 'user-{n%10}',
-           role: support, action: read, shipment: 'parcel-{n}'}
+           role: support, action: read, shipment: 'parcel-{n%40}'}
       expect:
         - {detection: decoy_record_touched, entity: {actor: user-0}, severity: critical,
-           before: +10m, count: 1}
+           after: +5m, before: +10m, count: 1}
       expect_none:
         - {detection: decoy_record_touched, entity: {actor: user-1}}
 Windows are judged when events have passed their end, so let some come after it. Exit status 1
@@ -113,6 +113,15 @@ fn describe(config: &Config) -> String {
             entity.join(" > "),
             windows.join(" "),
             budget * detection.policy.weight / total
+        );
+    }
+    let policy = &config.policy;
+    if !policy.is_empty() {
+        let _ = writeln!(
+            text,
+            "\npolicy: {} mutes, {} calendars",
+            policy.mutes.len(),
+            policy.calendars.len()
         );
     }
     text

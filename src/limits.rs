@@ -22,6 +22,8 @@ pub const WINDOW_CLOSES_PER_STEP_MAX: i64 = 1 << 22;
 pub const CLASSES_MAX: usize = 64;
 /// Members that an entity key may be made of.
 pub const KEY_MEMBERS_MAX: usize = 4;
+/// Members that an alert on a group names.
+pub const ALERT_MEMBERS_MAX: usize = 20;
 /// Windows that one detection may have.
 pub const WINDOWS_MAX: usize = 6;
 /// Detections that one configuration may have.
@@ -59,6 +61,12 @@ pub const QUEUE_MESSAGES: usize = 64;
 pub const HTTP_CONNECTIONS_MAX: usize = 64;
 /// Size of a configuration file or list file, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 64 << 20;
+/// Detections on windows that calibration tells apart; further ones share the last.
+pub const CALIBRATION_SERIES_MAX: usize = DETECTIONS_MAX * WINDOWS_MAX;
+/// Classes, regimes and maturities that calibration tells apart; further ones share the last.
+pub const CALIBRATION_CLASSES_MAX: usize = 256;
+/// Events that one test of a configuration may write out.
+pub const TEST_EVENTS_MAX: usize = 2_000_000;
 /// Alert records waiting for the broker before the judging thread waits too.
 pub const ALERTS_QUEUED_MAX: usize = 10_000;
 
@@ -80,4 +88,12 @@ const _: () = {
         "steps are stored in a byte, places in two"
     );
     assert!(FINDING_P_MAX < 0.01, "findings are the exception");
+    assert!(
+        CALIBRATION_SERIES_MAX <= u16::MAX as usize,
+        "calibration numbers series in two bytes"
+    );
+    assert!(
+        CALIBRATION_CLASSES_MAX <= u16::MAX as usize,
+        "calibration numbers classes in two bytes"
+    );
 };

@@ -55,6 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
             "measure",
             "detection",
+            "decode",
             "observe",
             "score",
             "alert",
@@ -62,6 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulate", &["domain"]),
+    ("evaluate", &["domain", "limits", "statistics"]),
     (
         "sink",
         &[
@@ -97,6 +99,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "config",
             "simulate",
+            "evaluate",
+            "statistics",
             "sink",
             "source",
             "daemon",
@@ -117,6 +121,7 @@ const PURE: &[&str] = &[
     "score",
     "alert",
     "simulate",
+    "evaluate",
 ];
 
 /// Words that a pure module must not say.

@@ -10,6 +10,7 @@
 
 use super::{Group, GroupId, Requirement};
 use crate::domain::{Event, Kind, Member, Outcome, Relation};
+use crate::measure::Term;
 
 /// Members of an event that are not there, and that knowledge of the parcel could give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,6 +183,7 @@ impl ParcelNeeds {
 
 /// The members that decide whether and how a group counts an event.
 fn members_of(group: &Group) -> impl Iterator<Item = Member> {
+    let terms = group.sums.iter().chain(&group.sketches);
     let conditions = group.conditions.iter().map(|condition| condition.member);
     group
         .entity
@@ -189,7 +191,7 @@ fn members_of(group: &Group) -> impl Iterator<Item = Member> {
         .copied()
         .chain(group.pool)
         .chain(conditions)
-        .chain(group.distinct.iter().copied())
+        .chain(terms.flat_map(Term::members))
 }
 
 /// Whether the group asks for the kind by name: what is derived from events must not be counted
@@ -215,7 +217,7 @@ mod tests {
     use super::*;
     use crate::detection::Condition;
     use crate::domain::Text;
-    use crate::measure::{Quantity, Term};
+    use crate::measure::{Function, Quantity};
 
     fn group(entity: &[Member], kinds: &[&str], distinct: &[Member]) -> Group {
         let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
@@ -230,8 +232,11 @@ mod tests {
                     requirement: Requirement::OneOf(kinds),
                 }]
             },
-            sums: vec![Term::Sum(Quantity::Records)],
-            distinct: distinct.to_vec(),
+            sums: vec![Function::Sum(Quantity::Records).into()],
+            sketches: distinct
+                .iter()
+                .map(|member| Function::Distinct(*member).into())
+                .collect(),
             sizes: None,
             windows: Vec::new(),
         }

@@ -18,7 +18,7 @@ pub use trace::{Trace, Traces};
 use crate::decode::{Rejection, decode};
 use crate::detection::Plan;
 use crate::domain::{Event, EventTime, Kind, Span};
-use crate::measure::DistinctHasher;
+use crate::measure::ValueHasher;
 use deduplication::Deduplication;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ struct OpenPane {
 pub struct Observer {
     plan: Arc<Plan>,
     clock: EventClock,
-    hasher: DistinctHasher,
+    hasher: ValueHasher,
     pane_hasher: PaneHasher,
     open: BTreeMap<i64, OpenPane>,
     deduplication: Deduplication,
@@ -95,7 +95,7 @@ impl Observer {
     pub fn new(plan: Arc<Plan>, settings: ObserveSettings) -> Observer {
         Observer {
             clock: EventClock::new(settings.time_bound, settings.allowed_lateness),
-            hasher: DistinctHasher::new(settings.hash_key),
+            hasher: ValueHasher::new(settings.hash_key),
             pane_hasher: PaneHasher::default(),
             open: BTreeMap::new(),
             deduplication: Deduplication::new(settings.hash_key),
@@ -104,6 +104,12 @@ impl Observer {
             scratch: String::new(),
             plan,
         }
+    }
+
+    /// Goes on with a plan that differs from the one before in the content of its lists at the
+    /// most.
+    pub fn swap(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
     }
 
     /// Takes one message that is not blank. `appended` is the broker's append time, where it

@@ -10,7 +10,7 @@
 
 use crate::detection::{Missing, ParcelNeeds};
 use crate::domain::{Action, Event, EventTime, Kind, Member, Outcome, Relation, Text};
-use crate::measure::DistinctHasher;
+use crate::measure::ValueHasher;
 use std::cmp::Ordering;
 
 /// Roles that handle parcels or follow them for others: that one of them looks at a parcel does
@@ -59,9 +59,13 @@ pub struct Trace {
     pieces: Option<u64>,
     records: Option<u64>,
     bytes: Option<u64>,
+    page: Option<u64>,
     weight_grams: Option<f64>,
+    value_eur: Option<f64>,
     first_member: u32,
     members: u32,
+    first_field: u32,
+    fields: u32,
 }
 
 /// The traces of one pane of one partition.
@@ -69,6 +73,7 @@ pub struct Trace {
 pub struct Traces {
     text: String,
     members: Vec<(Member, u32, u32)>,
+    fields: Vec<(u32, u32)>,
     all: Vec<Trace>,
     lookups: Vec<u64>,
 }
@@ -81,7 +86,7 @@ impl Traces {
         needs: &ParcelNeeds,
         event: &Event<'_>,
         missing: Missing,
-        hasher: &DistinctHasher,
+        hasher: &ValueHasher,
     ) {
         if !needs.any() {
             return;
@@ -105,6 +110,12 @@ impl Traces {
 
     fn keep(&mut self, kept: &[Member], event: &Event<'_>, missing: Missing, shipment: u64) {
         let first_member = self.members.len() as u32;
+        let first_field = self.fields.len() as u32;
+        for field in &event.fields {
+            let begin = self.text.len() as u32;
+            self.text.push_str(field);
+            self.fields.push((begin, self.text.len() as u32));
+        }
         for member in kept {
             if let Some(value) = event.member(*member).filter(|value| !value.is_empty()) {
                 let begin = self.text.len() as u32;
@@ -124,9 +135,13 @@ impl Traces {
             pieces: event.pieces,
             records: event.records,
             bytes: event.bytes,
+            page: event.page,
             weight_grams: event.weight_grams,
+            value_eur: event.value_eur,
             first_member,
             members: self.members.len() as u32 - first_member,
+            first_field,
+            fields: self.fields.len() as u32 - first_field,
         });
     }
 
@@ -146,6 +161,12 @@ impl Traces {
             .map(|(member, begin, end)| (*member, &self.text[*begin as usize..*end as usize]))
     }
 
+    fn fields_of(&self, trace: &Trace) -> impl Iterator<Item = &str> {
+        self.fields[trace.first_field as usize..][..trace.fields as usize]
+            .iter()
+            .map(|(begin, end)| &self.text[*begin as usize..*end as usize])
+    }
+
     /// The event, as far as it was kept.
     pub fn event(&self, trace: &Trace) -> Event<'_> {
         let mut event = Event {
@@ -157,7 +178,10 @@ impl Traces {
             pieces: trace.pieces,
             records: trace.records,
             bytes: trace.bytes,
+            page: trace.page,
             weight_grams: trace.weight_grams,
+            value_eur: trace.value_eur,
+            fields: self.fields_of(trace).map(Text::from).collect(),
             ..Event::default()
         };
         for (member, value) in self.members_of(trace) {
@@ -188,13 +212,15 @@ fn compare(one: (&Traces, &Trace), other: (&Traces, &Trace)) -> Ordering {
             (
                 (trace.action, trace.outcome, trace.relation),
                 (trace.missing, trace.is_diverting),
-                (trace.pieces, trace.records, trace.bytes),
+                (trace.pieces, trace.records, trace.bytes, trace.page),
                 trace.weight_grams.map(f64::to_bits),
+                trace.value_eur.map(f64::to_bits),
             )
         };
         rest(one)
             .cmp(&rest(other))
             .then_with(|| of_one.members_of(one).cmp(of_other.members_of(other)))
+            .then_with(|| of_one.fields_of(one).cmp(of_other.fields_of(other)))
     })
 }
 
@@ -228,7 +254,7 @@ fn tells(needs: &ParcelNeeds, event: &Event<'_>, shipment: u64) -> bool {
 mod tests {
     use super::*;
     use crate::detection::{Condition, Group, Requirement};
-    use crate::measure::{Quantity, Term};
+    use crate::measure::{Function, Quantity};
 
     fn needs() -> ParcelNeeds {
         crate::detection::Plan::new(Vec::new(), crate::domain::Span::MINUTE).parcels
@@ -242,8 +268,8 @@ mod tests {
                 member: Member::Kind,
                 requirement: Requirement::OneOf(vec![kind.name().to_owned()]),
             }],
-            sums: vec![Term::Sum(Quantity::Records)],
-            distinct: Vec::new(),
+            sums: vec![Function::Sum(Quantity::Records).into()],
+            sketches: Vec::new(),
             sizes: None,
             windows: Vec::new(),
         }])
@@ -262,7 +288,7 @@ mod tests {
     }
 
     fn traced(needs: &ParcelNeeds, events: &[Event<'_>]) -> Traces {
-        let hasher = DistinctHasher::new((1, 2));
+        let hasher = ValueHasher::new((1, 2));
         let mut traces = Traces::default();
         for event in events {
             traces.note(needs, event, needs.missing(event), &hasher);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::detection::{Condition, Group, Requirement};
 use crate::domain::{Action, Member};
-use crate::measure::{DistinctHasher, Quantity, Term};
+use crate::measure::{Function, Quantity, ValueHasher};
 use std::collections::BTreeMap;
 
 const START: EventTime = EventTime(1_767_571_200_000);
@@ -17,8 +17,8 @@ fn needs() -> ParcelNeeds {
             member: Member::Kind,
             requirement: Requirement::OneOf(vec![kind.name().to_owned()]),
         }],
-        sums: vec![Term::Sum(Quantity::Records)],
-        distinct: Vec::new(),
+        sums: vec![Function::Sum(Quantity::Records).into()],
+        sketches: Vec::new(),
         sizes: None,
         windows: Vec::new(),
     });
@@ -27,7 +27,7 @@ fn needs() -> ParcelNeeds {
 
 /// A number from 0 to 1 that depends on the two and on nothing else.
 fn unit(one: u64, other: u64) -> f64 {
-    let hash = DistinctHasher::new((one, other)).hash("");
+    let hash = ValueHasher::new((one, other)).hash("");
     (hash >> 11) as f64 / (1_u64 << 53) as f64
 }
 
@@ -105,7 +105,7 @@ fn told_of(event: &Event<'_>) -> Told {
 /// Everything that is told of these events, dealt out to so many partitions.
 fn tell(parcels: &mut Parcels, events: &[Event<'_>], partitions: usize) -> Vec<Told> {
     let needs = needs();
-    let hasher = DistinctHasher::new((1, 2));
+    let hasher = ValueHasher::new((1, 2));
     let mut panes: BTreeMap<i64, Vec<Traces>> = BTreeMap::new();
     for (number, event) in events.iter().enumerate() {
         let parts = panes

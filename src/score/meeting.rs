@@ -5,21 +5,21 @@
 
 use crate::detection::{Missing, Plan};
 use crate::domain::{Event, EventTime, Kind};
-use crate::measure::DistinctHasher;
+use crate::measure::ValueHasher;
 use crate::observe::{PaneHasher, PaneTable, SealedPane, Traces};
 use crate::parcel::{Parcels, ParcelsEvicted};
 
 /// What is known of parcels, and how its events are measured.
 pub(super) struct Meeting {
     parcels: Parcels,
-    hasher: DistinctHasher,
+    hasher: ValueHasher,
     pane_hasher: PaneHasher,
     scratch: String,
 }
 
 impl Meeting {
     /// None where the plan asks nothing of parcels.
-    pub(super) fn new(plan: &Plan, hasher: DistinctHasher) -> Option<Meeting> {
+    pub(super) fn new(plan: &Plan, hasher: ValueHasher) -> Option<Meeting> {
         plan.parcels.any().then(|| Meeting {
             parcels: Parcels::new(&plan.parcels),
             hasher,

@@ -14,7 +14,7 @@ mod windows;
 
 use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
-use crate::measure::DistinctHasher;
+use crate::measure::ValueHasher;
 use crate::observe::{Progress, SealedPane};
 use crate::parcel::ParcelsEvicted;
 use crate::statistics::PValue;
@@ -59,6 +59,12 @@ pub struct Finding {
     pub records: u64,
     /// How much history the entity has.
     pub maturity: Maturity,
+    /// What of the entity decided: the category of a mix; empty where nothing of it did.
+    pub part: EntityKey,
+    /// For a share, what it is a share of; for a sum, the number of its summands.
+    pub trials: Option<u64>,
+    /// Those that the entity is made of, the largest first, where the detection asks for them.
+    pub members: Vec<EntityKey>,
 }
 
 /// One series, one window: all entities judged.
@@ -102,6 +108,8 @@ pub struct TestedEntity<'a> {
     pub end: EventTime,
     /// The entity.
     pub key: &'a EntityKey,
+    /// The name of its class; empty where it has none.
+    pub class: &'a str,
     /// The measure's value.
     pub observed: f64,
     /// What the baseline expected.
@@ -138,7 +146,7 @@ pub struct Score {
 impl Score {
     /// A stage that knows nothing yet.
     pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Score {
-        let hasher = DistinctHasher::new(settings.hash_key);
+        let hasher = ValueHasher::new(settings.hash_key);
         let tick = plan
             .series
             .iter()

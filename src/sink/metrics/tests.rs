@@ -15,6 +15,7 @@ fn alert(detection: &str, actor: &str, severity: Severity) -> Alert {
         class: AlertClass::Harvesting,
         severity,
         entity: BTreeMap::from([("actor", actor.to_owned())]),
+        members: Vec::new(),
         window: AlertWindow {
             start: EventTime(0),
             end: EventTime(3_600_000),

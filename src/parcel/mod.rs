@@ -14,6 +14,8 @@
 //!   touches a shipment it has nothing to do with, for the first time in three days; `error` when
 //!   that shipment is changed within three days after by somebody whose own it is not: where it
 //!   goes, who fetches it, or whether it is held; or when it is sent another way, or returned.
+//!   `limited` when the actor's shipments are changed so often that chance would not do it in
+//!   fifty days of the whole hub (`walk`); its records are how many were changed.
 //! * `label`, once per parcel that began as a label, seven days after, with seller, route and
 //!   carrier. Outcome `ok` where it became goods by then, else `not_found`.
 //! * `lifecycle`, once per parcel, when it is delivered, with seller, route and carrier. Outcome
@@ -33,6 +35,7 @@ mod relation;
 mod spot;
 mod table;
 mod transit;
+mod walk;
 
 use crate::detection::{Missing, ParcelNeeds};
 use crate::domain::{Event, EventTime, Kind, Outcome, Relation, Span, Text};
@@ -48,6 +51,7 @@ use spot::{CLOCK_HOURS, FADES, Spot};
 use std::collections::{HashMap, VecDeque};
 use table::{Parcel, Table};
 use transit::{Leg, Transits, Verdict};
+use walk::Walks;
 
 /// A parcel is remembered for so long after it was first seen.
 const REMEMBERED: Span = Span::days(14);
@@ -113,6 +117,7 @@ pub struct Parcels {
     steps: Names,
     orgs: Orgs,
     outsides: Outsides,
+    walks: Walks,
     transits: Transits,
     at_place: HashMap<Name, Spot, ahash::RandomState>,
     with_carrier: HashMap<Name, Spot, ahash::RandomState>,
@@ -146,6 +151,7 @@ impl Parcels {
             steps: Names::new(STEPS_MAX - 2),
             orgs: Orgs::default(),
             outsides: Outsides::new(OUTSIDE_ACCESSES_MAX),
+            walks: Walks::default(),
             transits: Transits::default(),
             at_place: HashMap::default(),
             with_carrier: HashMap::default(),
@@ -179,6 +185,7 @@ impl Parcels {
             self.table.pop();
         }
         self.outsides.forget(now);
+        self.walks.forget(now);
         self.pass(now);
     }
 
@@ -205,7 +212,8 @@ impl Parcels {
         if is_access {
             self.access(event, relation, &known, sink);
             if self.wants_diversion && trace.is_diverting && relation != Relation::Own {
-                self.changed(event.time, &known, sink);
+                let changer = self.names.known(event.actor.as_deref());
+                self.changed(event.time, &known, changer, sink);
             }
         } else {
             self.scan(event, shipment, sink);
@@ -274,6 +282,7 @@ impl Parcels {
                 .outsides
                 .push(Outside::new(event.time, known.shipment, who))
             {
+                self.walks.touched(who[0], event.time);
                 let mut touch = Event {
                     time: event.time,
                     kind: Kind::Diversion,
@@ -293,26 +302,39 @@ impl Parcels {
         }
     }
 
-    /// A shipment was changed.
-    fn changed(&mut self, time: EventTime, known: &Parcel, sink: ParcelSink<'_>) {
+    /// A shipment was changed by this one: tells of everybody else who had touched it.
+    fn changed(
+        &mut self,
+        time: EventTime,
+        known: &Parcel,
+        changer: Option<Name>,
+        sink: ParcelSink<'_>,
+    ) {
         let (names, routes, carriers) = (&self.names, &self.routes, &self.carriers);
-        self.outsides.changed(known.shipment, time, |access| {
-            let event = Event {
-                time,
-                kind: Kind::Diversion,
-                outcome: Some(Outcome::Error),
-                records: Some(1),
-                pieces: Some(0),
-                actor: names.name(access.actor).map(Text::from),
-                role: names.name(access.role).map(Text::from),
-                org: names.name(access.org).map(Text::from),
-                seller: names.name(known.seller).map(Text::from),
-                route: routes.name(known.route).map(Text::from),
-                carrier: carriers.name(known.carrier).map(Text::from),
-                ..Event::default()
-            };
-            sink(&event, Missing::NOTHING);
-        });
+        let walks = &mut self.walks;
+        self.outsides
+            .changed(known.shipment, time, changer, |access| {
+                let mut event = Event {
+                    time,
+                    kind: Kind::Diversion,
+                    outcome: Some(Outcome::Error),
+                    records: Some(1),
+                    pieces: Some(0),
+                    actor: names.name(access.actor).map(Text::from),
+                    role: names.name(access.role).map(Text::from),
+                    org: names.name(access.org).map(Text::from),
+                    seller: names.name(known.seller).map(Text::from),
+                    route: routes.name(known.route).map(Text::from),
+                    carrier: carriers.name(known.carrier).map(Text::from),
+                    ..Event::default()
+                };
+                sink(&event, Missing::NOTHING);
+                if let Some(changes) = walks.changed(access.actor, time) {
+                    event.outcome = Some(Outcome::Limited);
+                    event.records = Some(changes);
+                    sink(&event, Missing::NOTHING);
+                }
+            });
     }
 
     fn scan(&mut self, event: &Event<'_>, shipment: u64, sink: ParcelSink<'_>) {
@@ -365,7 +387,7 @@ impl Parcels {
             self.leg(leg, &parcel, sink);
         }
         if self.wants_diversion && (is_rerouted || step_name == RETURN_STEP) {
-            self.changed(event.time, &parcel, sink);
+            self.changed(event.time, &parcel, None, sink);
         }
         if is_last && !is_told && self.wants_lifecycle {
             let outcome = if parcel.is_looked_up {
@@ -567,6 +589,7 @@ impl Parcels {
             .chain(in_accesses)
             .chain(in_legs)
             .chain(self.orgs.names())
+            .chain(self.walks.names())
         {
             marks[name as usize] = true;
         }
@@ -584,6 +607,7 @@ impl Parcels {
             rename(&mut held.leg.seller);
         }
         self.orgs.rename(&moved_to);
+        self.walks.rename(&moved_to);
     }
 
     /// Parcels remembered.
@@ -620,6 +644,7 @@ impl Parcels {
             + self.outsides.bytes()
             + self.transits.bytes()
             + self.orgs.bytes()
+            + self.walks.bytes()
             + names.map(Names::bytes).iter().sum::<usize>()
             + spots * size_of::<Spot>()
             + self.held.capacity() * size_of::<Held>()

@@ -118,18 +118,21 @@ impl Outsides {
         true
     }
 
-    /// The shipment was changed at `time`: tells `each` of everybody who had touched it, once.
+    /// The shipment was changed at `time` by this actor: tells `each` of everybody else who had
+    /// touched it, once.
     pub(super) fn changed(
         &mut self,
         shipment: u64,
         time: EventTime,
+        changer: Option<Name>,
         mut each: impl FnMut(&Outside),
     ) {
         let mut numbers = self.numbers(shipment);
         numbers.reverse();
         for number in numbers {
             let access = &mut self.all[(number - self.front) as usize];
-            if !access.is_followed && access.time + REMEMBERED >= time {
+            let is_other = changer != Some(access.actor);
+            if is_other && !access.is_followed && access.time + REMEMBERED >= time {
                 access.is_followed = true;
                 each(access);
             }
@@ -185,7 +188,7 @@ mod tests {
     fn followed(accesses: &mut Outsides, hour: i64, shipment: u64) -> Vec<Name> {
         let mut actors = Vec::new();
         let time = EventTime(hour * Span::HOUR.0);
-        accesses.changed(shipment, time, |access| actors.push(access.actor));
+        accesses.changed(shipment, time, Some(99), |access| actors.push(access.actor));
         actors
     }
 

@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod demo;
 mod logging;
+mod producer;
 mod replay;
 mod run;
 mod simulate;

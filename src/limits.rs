@@ -22,6 +22,8 @@ pub const WINDOW_CLOSES_PER_STEP_MAX: i64 = 1 << 22;
 pub const CLASSES_MAX: usize = 64;
 /// Members that an entity key may be made of.
 pub const KEY_MEMBERS_MAX: usize = 4;
+/// Members that an alert on a group names.
+pub const ALERT_MEMBERS_MAX: usize = 20;
 /// Windows that one detection may have.
 pub const WINDOWS_MAX: usize = 6;
 /// Detections that one configuration may have.
@@ -32,6 +34,23 @@ pub const LABEL_CHARS_MAX: usize = 128;
 pub const ACTIVE_ALERT_SERIES_MAX: usize = 200;
 /// Closed alerts kept for the page and the API.
 pub const ALERT_HISTORY_MAX: usize = 200;
+/// Parcels remembered at a time, about 80 bytes each; beyond it the oldest is forgotten.
+pub const PARCELS_MAX: usize = 1 << 21;
+/// Accesses out of relation remembered at a time, about 60 bytes each; beyond it the oldest is
+/// forgotten.
+pub const OUTSIDE_ACCESSES_MAX: usize = 1 << 19;
+/// Names of sellers, organisations, actors and roles that parcels refer to.
+pub const PARCEL_NAMES_MAX: usize = 1 << 20;
+/// Steps of a parcel's way that are told apart; further ones share the last.
+pub const STEPS_MAX: usize = 32;
+/// Places and carriers, each, whose parcels are told apart; further ones are not judged by place.
+pub const PLACES_MAX: usize = 1 << 12;
+/// Routes that have leg times of their own; further ones share everybody's.
+pub const PARCEL_ROUTES_MAX: usize = 1 << 16;
+/// Pairs of places, and legs of a route, each, that have leg times of their own (400 bytes each).
+pub const LEG_TIMES_MAX: usize = 1 << 14;
+/// Impossible legs that wait for what else happens at their place.
+pub const LEGS_HELD_MAX: usize = 1 << 14;
 /// A test's p-value above this never leaves the scoring stage as a finding.
 pub const FINDING_P_MAX: f64 = 1e-3;
 /// Bytes of one line of text read from a file before it is rejected as too large.
@@ -42,6 +61,12 @@ pub const QUEUE_MESSAGES: usize = 64;
 pub const HTTP_CONNECTIONS_MAX: usize = 64;
 /// Size of a configuration file or list file, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 64 << 20;
+/// Detections on windows that calibration tells apart; further ones share the last.
+pub const CALIBRATION_SERIES_MAX: usize = DETECTIONS_MAX * WINDOWS_MAX;
+/// Classes, regimes and maturities that calibration tells apart; further ones share the last.
+pub const CALIBRATION_CLASSES_MAX: usize = 256;
+/// Events that one test of a configuration may write out.
+pub const TEST_EVENTS_MAX: usize = 2_000_000;
 /// Alert records waiting for the broker before the judging thread waits too.
 pub const ALERTS_QUEUED_MAX: usize = 10_000;
 
@@ -58,5 +83,17 @@ const _: () = {
         CLASSES_MAX <= u8::MAX as usize,
         "class numbers are stored in a byte"
     );
+    assert!(
+        STEPS_MAX <= u8::MAX as usize && PLACES_MAX <= u16::MAX as usize,
+        "steps are stored in a byte, places in two"
+    );
     assert!(FINDING_P_MAX < 0.01, "findings are the exception");
+    assert!(
+        CALIBRATION_SERIES_MAX <= u16::MAX as usize,
+        "calibration numbers series in two bytes"
+    );
+    assert!(
+        CALIBRATION_CLASSES_MAX <= u16::MAX as usize,
+        "calibration numbers classes in two bytes"
+    );
 };

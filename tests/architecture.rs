@@ -16,6 +16,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["domain", "limits", "measure", "detection", "decode"],
     ),
     (
+        "parcel",
+        &["domain", "limits", "measure", "detection", "observe"],
+    ),
+    (
         "score",
         &[
             "domain",
@@ -24,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "statistics",
             "detection",
             "observe",
+            "parcel",
         ],
     ),
     (
@@ -38,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "detection",
             "decode",
             "observe",
+            "parcel",
             "score",
             "alert",
         ],
@@ -49,6 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
             "measure",
             "detection",
+            "decode",
             "observe",
             "score",
             "alert",
@@ -56,6 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulate", &["domain"]),
+    ("evaluate", &["domain", "limits", "statistics"]),
     (
         "sink",
         &[
@@ -91,6 +99,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "config",
             "simulate",
+            "evaluate",
+            "statistics",
             "sink",
             "source",
             "daemon",
@@ -107,9 +117,11 @@ const PURE: &[&str] = &[
     "detection",
     "decode",
     "observe",
+    "parcel",
     "score",
     "alert",
     "simulate",
+    "evaluate",
 ];
 
 /// Words that a pure module must not say.

@@ -10,5 +10,6 @@ mod command;
 mod demo;
 mod golden;
 mod kafka;
+mod parcels;
 mod replay;
 mod support;

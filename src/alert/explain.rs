@@ -12,11 +12,8 @@ pub(super) fn explain(
     window: AlertWindow,
     finding: &Finding,
 ) -> String {
-    let write = if matches!(detection.test, Test::Ratio { .. }) {
-        percent
-    } else {
-        count
-    };
+    let is_share = matches!(detection.test, Test::Ratio { .. } | Test::Mix { .. });
+    let write = if is_share { percent } else { count };
     let (observed, expected) = (finding.observed, finding.expected);
     let effect = if expected > 0.0 && observed > 0.0 {
         let times = observed.max(expected) / observed.min(expected);
@@ -36,6 +33,8 @@ pub(super) fn explain(
         expected: &write(expected),
         window: &(window.end - window.start).to_string(),
         effect: &effect,
+        part: &finding.part,
+        trials: &finding.trials.map_or_else(String::new, |n| count(n as f64)),
         change: if observed >= expected { "more" } else { "less" },
     })
 }

@@ -6,14 +6,14 @@ use crate::detection::{
     Condition, Detection, Direction, Lists, Plan, Policy, Requirement, Template, Test,
     window_conflict,
 };
-use crate::domain::{Action, AlertClass, Kind, Member, Outcome, Relation, Severity, Span};
+use crate::domain::{AlertClass, Member, Severity, Span};
 use crate::limits::{DETECTIONS_MAX, KEY_MEMBERS_MAX, WINDOWS_MAX};
-use crate::measure::{Expression, Term};
+use crate::measure::{Expression, Function};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "name",
     "enabled",
     "class",
@@ -21,6 +21,7 @@ const KEYS: [&str; 19] = [
     "pool",
     "where",
     "measure",
+    "members",
     "window",
     "test",
     "direction",
@@ -29,6 +30,7 @@ const KEYS: [&str; 19] = [
     "false_alarms_per_day",
     "min_effect",
     "min_difference",
+    "unless",
     "severity",
     "explain",
     "benign_causes",
@@ -45,6 +47,7 @@ struct Entry {
     pool: Option<Member>,
     conditions: Option<Vec<Condition>>,
     measure: Option<Expression>,
+    members: Option<Member>,
     windows: Option<Vec<Span>>,
     test: Option<TestName>,
     direction: Option<Direction>,
@@ -53,6 +56,7 @@ struct Entry {
     weight: Option<f64>,
     min_effect: Option<f64>,
     min_difference: Option<f64>,
+    unless: Option<Vec<Condition>>,
     severity: Option<Severity>,
     explain: Option<Template>,
     benign_causes: Option<Vec<String>>,
@@ -64,6 +68,9 @@ enum TestName {
     Rate,
     Sum,
     Ratio,
+    Mix,
+    Cumulative,
+    Regular,
     FirstSeen,
     Rule,
 }
@@ -79,6 +86,7 @@ impl Entry {
             pool: newer.pool.or(self.pool),
             conditions: newer.conditions.or(self.conditions),
             measure: newer.measure.or(self.measure),
+            members: newer.members.or(self.members),
             windows: newer.windows.or(self.windows),
             test: newer.test.or(self.test),
             direction: newer.direction.or(self.direction),
@@ -87,6 +95,7 @@ impl Entry {
             weight: newer.weight.or(self.weight),
             min_effect: newer.min_effect.or(self.min_effect),
             min_difference: newer.min_difference.or(self.min_difference),
+            unless: newer.unless.or(self.unless),
             severity: newer.severity.or(self.severity),
             explain: newer.explain.or(self.explain),
             benign_causes: newer.benign_causes.or(self.benign_causes),
@@ -95,13 +104,20 @@ impl Entry {
     }
 }
 
-/// Reads the shipped catalogue with the changes of `own`; mistakes are left with the reader.
+/// The catalogue as it comes to: what is in force, and what was switched off.
+pub(super) struct Catalogue {
+    pub(super) plan: Plan,
+    pub(super) off: Vec<Detection>,
+}
+
+/// Reads the shipped catalogue with the changes of `own`, list after list; mistakes are left with
+/// the reader.
 pub(super) fn read(
     reader: &Reader,
-    own: Option<&Node<'_>>,
+    own: &[Node<'_>],
     lists: &Lists,
     pane: Span,
-) -> Option<Plan> {
+) -> Option<Catalogue> {
     let shipped = Reader::new("config/catalogue.yaml", CATALOGUE, Path::new("."));
     let mut entries: Vec<(Entry, Option<Node<'_>>)> = Vec::new();
     let root = shipped.root();
@@ -114,12 +130,16 @@ pub(super) fn read(
             entries.extend(read_entry(&node, lists).map(|entry| (entry, None)));
         }
     }
+    let own_entries = own.iter().enumerate().flat_map(|(list, own)| {
+        let nodes = own.items().unwrap_or_default();
+        nodes.into_iter().map(move |node| (list, node))
+    });
     let mut named = BTreeSet::new();
-    for node in own.and_then(Node::items).unwrap_or_default() {
+    for (list, node) in own_entries {
         let Some(entry) = read_entry(&node, lists) else {
             continue;
         };
-        if !named.insert(entry.name.clone()) {
+        if !named.insert((list, entry.name.clone())) {
             node.error(format!("`{}` stands twice in this list", entry.name));
             continue;
         }
@@ -135,8 +155,11 @@ pub(super) fn read(
         }
     }
     let mut detections = Vec::new();
+    let mut off = Vec::new();
     for (entry, node) in entries {
         if entry.enabled == Some(false) {
+            // What is switched off may be unfinished.
+            off.extend(resolve(entry, pane));
             continue;
         }
         match resolve(entry, pane) {
@@ -152,7 +175,7 @@ pub(super) fn read(
         }
     }
     if (detections.is_empty() || detections.len() > DETECTIONS_MAX)
-        && let Some(own) = own
+        && let Some(own) = own.last()
     {
         own.error(format!(
             "must leave from 1 to {DETECTIONS_MAX} detections switched on"
@@ -160,14 +183,14 @@ pub(super) fn read(
     }
     drop(shipped_list);
     let plan = Plan::new(detections, pane);
-    if let (Some((shorter, longer)), Some(own)) = (window_conflict(&plan), own) {
+    if let (Some((shorter, longer)), Some(own)) = (window_conflict(&plan), own.last()) {
         own.error(format!(
             "windows on the same entity and events must be multiples of each other; {longer} is no multiple of {shorter}"
         ));
     }
     drop(root);
     reader.absorb(shipped);
-    Some(plan)
+    Some(Catalogue { plan, off })
 }
 
 fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
@@ -198,6 +221,9 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         ("rate", TestName::Rate),
         ("sum", TestName::Sum),
         ("ratio", TestName::Ratio),
+        ("mix", TestName::Mix),
+        ("cumulative", TestName::Cumulative),
+        ("regular", TestName::Regular),
         ("first_seen", TestName::FirstSeen),
         ("rule", TestName::Rule),
     ];
@@ -210,6 +236,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         pool: get("pool").and_then(member),
         conditions: get("where").and_then(|node| read_conditions(node, lists)),
         measure: get("measure").and_then(|node| node.parsed(Expression::parse)),
+        members: get("members").and_then(member),
         windows: get("window").and_then(read_windows),
         test: get("test").and_then(|node| node.word(&tests)),
         direction: get("direction").and_then(|node| node.word(&directions)),
@@ -218,6 +245,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         weight: get("false_alarms_per_day").and_then(|node| node.number(1e-6, 1e6)),
         min_effect: get("min_effect").and_then(|node| node.number(1.0, 1e6)),
         min_difference: get("min_difference").and_then(|node| node.number(0.0, 1e15)),
+        unless: get("unless").and_then(|node| read_conditions(node, lists)),
         severity: get("severity").and_then(|node| node.word(&severities)),
         explain: get("explain").and_then(|node| node.parsed(Template::parse)),
         benign_causes: get("benign_causes").and_then(texts),
@@ -298,36 +326,30 @@ fn read_conditions(node: &Node<'_>, lists: &Lists) -> Option<Vec<Condition>> {
 /// A value that the member can have: a misspelt word would never match, and nobody would know.
 fn read_value(member: Member, node: &Node<'_>) -> Option<String> {
     let value = node.text()?;
-    let known: Vec<&str> = match member {
-        Member::Kind => Kind::ALL.iter().map(|kind| kind.name()).collect(),
-        Member::Action => Action::ALL.iter().map(|action| action.name()).collect(),
-        Member::Outcome => Outcome::ALL.iter().map(|outcome| outcome.name()).collect(),
-        Member::Relation => Relation::ALL
-            .iter()
-            .map(|relation| relation.name())
-            .collect(),
-        _ => return Some(value),
-    };
-    if value != "present" && !known.contains(&value.as_str()) {
-        node.error(format!(
-            "`{value}` is no {member}; it can be {}",
-            known.join(", ")
-        ));
+    if value != "present" && !member.can_be(&value) {
+        let known = member.closed_set().unwrap_or_default().join(", ");
+        node.error(format!("`{value}` is no {member}; it can be {known}"));
         return None;
     }
     Some(value)
 }
 
 fn read_list_requirement(node: &Node<'_>, lists: &Lists) -> Option<Requirement> {
-    let fields = node.fields(&["in"])?;
-    let Some(name) = fields.get("in").and_then(Node::text) else {
-        fields
-            .node
-            .error("must be a value, a list of values, `present`, or {in: LIST}");
-        return None;
+    let fields = node.fields(&["in", "not_in"])?;
+    let name = |key: &str| fields.get(key).and_then(Node::text);
+    let (name, inside) = match (name("in"), name("not_in")) {
+        (Some(name), None) => (name, true),
+        (None, Some(name)) => (name, false),
+        _ => {
+            fields.node.error(
+                "must be a value, a list of values, `present`, {in: LIST} or {not_in: LIST}",
+            );
+            return None;
+        }
     };
     match lists.get(&name) {
-        Some(list) => Some(Requirement::Listed(name, Arc::clone(list))),
+        Some(list) if inside => Some(Requirement::Listed(name, Arc::clone(list))),
+        Some(list) => Some(Requirement::NotListed(name, Arc::clone(list))),
         None => {
             fields
                 .node
@@ -375,19 +397,21 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             "`{name}`: the window {window} is no multiple of time.pane, {pane}"
         ));
     }
-    if (test == TestName::Ratio) != measure.per.is_some() {
-        mistakes.push(format!("`{name}`: the test ratio, and no other, needs a measure that is a ratio, such as distinct(shipment) / count"));
-    }
-    if test == TestName::Sum && !matches!(measure.of, Term::Sum(_)) {
-        mistakes.push(format!(
-            "`{name}`: the test sum needs a measure that is a sum, such as sum(records)"
-        ));
-    }
+    mistakes.extend(misfit(test, &measure).map(|what| format!("`{name}`: {what}")));
     if test == TestName::FirstSeen && entity.len() < 2 {
         mistakes.push(format!("`{name}`: the test first_seen needs an entity of two members or more: from whom, to whom"));
     }
     if entry.direction.is_some() && test != TestName::Rate {
         mistakes.push(format!("`{name}`: only the test rate has a direction"));
+    }
+    let unless = entry.unless.unwrap_or_default();
+    for condition in &unless {
+        if !entity.contains(&condition.member) {
+            mistakes.push(format!(
+                "`{name}`: unless speaks of {}, which is no member of its entity",
+                condition.member
+            ));
+        }
     }
     if !mistakes.is_empty() {
         return Err(mistakes);
@@ -398,6 +422,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
         pool: entry.pool,
         conditions: entry.conditions.unwrap_or_default(),
         measure,
+        members: entry.members,
         windows,
         test: match test {
             TestName::Rate => Test::Rate(entry.direction.unwrap_or(Direction::Up)),
@@ -405,20 +430,59 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             TestName::Ratio => Test::Ratio {
                 trials_min: entry.min_trials.unwrap_or(50),
             },
+            TestName::Mix => Test::Mix {
+                trials_min: entry.min_trials.unwrap_or(20),
+            },
+            TestName::Cumulative => Test::Cumulative,
+            TestName::Regular => Test::Regular,
             TestName::FirstSeen => Test::FirstSeen,
             TestName::Rule => Test::Rule {
                 at_least: entry.at_least.unwrap_or(1),
             },
         },
         policy: Policy {
+            enabled: entry.enabled.unwrap_or(true),
             class,
             weight: entry.weight.unwrap_or(0.5),
             min_effect: entry.min_effect.unwrap_or(1.0),
             min_difference: entry.min_difference.unwrap_or(0.0),
+            unless,
             severity: entry.severity.unwrap_or(Severity::Warning),
             explain,
             benign_causes: entry.benign_causes.unwrap_or_default(),
             references: entry.references.unwrap_or_default(),
         },
     })
+}
+
+/// Why a test cannot judge a measure, if it cannot.
+fn misfit(test: TestName, measure: &Expression) -> Option<&'static str> {
+    let of = measure.of.function;
+    let is_share = measure.per.is_some();
+    match test {
+        TestName::Ratio if !is_share => Some(
+            "the test ratio needs a measure that is a ratio, such as distinct(shipment) / count",
+        ),
+        TestName::Ratio | TestName::Mix => match (test, of) {
+            (TestName::Ratio, Function::Mix(_)) | (_, Function::Arrivals) => {
+                Some("the test ratio needs numbers: count, sum, distinct or walk")
+            }
+            (TestName::Mix, of) if !matches!(of, Function::Mix(_)) => {
+                Some("the test mix needs a measure that is a mix, such as mix(fields) / count")
+            }
+            _ => None,
+        },
+        _ if is_share => Some("only the tests ratio and mix judge a measure that is a ratio"),
+        TestName::Sum if !matches!(of, Function::Sum(_)) => {
+            Some("the test sum needs a measure that is a sum, such as sum(records)")
+        }
+        TestName::Regular if of != Function::Arrivals => {
+            Some("the test regular needs the measure arrivals")
+        }
+        TestName::Regular => None,
+        _ if matches!(of, Function::Mix(_) | Function::Arrivals) => {
+            Some("this test needs a number: count, sum, distinct or walk")
+        }
+        _ => None,
+    }
 }

@@ -44,6 +44,7 @@ fn complete(partial: Partial<'_>) -> Result<Event<'_>, Rejection> {
     let complete = match kind {
         Kind::Movement => event.shipment.is_some() && event.step.is_some(),
         Kind::Access => event.actor.is_some() && event.action.is_some(),
+        Kind::Transit | Kind::Diversion | Kind::Label | Kind::Lifecycle => false,
     };
     if !complete {
         return Err(Rejection::MissingMember);
@@ -130,7 +131,7 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
                 Name::Kind => {
                     partial.kind = map.next_value_seed(EnumSeed {
                         fault,
-                        named: Kind::named,
+                        named: Kind::recorded,
                     })?
                 }
                 Name::Shipment => event.shipment = map.next_value_seed(text(256))?,
@@ -624,6 +625,14 @@ mod tests {
             ),
             (
                 String::from(r#"{"time":0,"kind":"gossip"}"#),
+                Rejection::UnknownValue,
+            ),
+            (
+                String::from(r#"{"time":0,"kind":"transit","shipment":"p","step":"arriving"}"#),
+                Rejection::UnknownValue,
+            ),
+            (
+                String::from(r#"{"time":0,"kind":"diversion","actor":"a","action":"read"}"#),
                 Rejection::UnknownValue,
             ),
             (with(r#""outcome":"fine""#), Rejection::UnknownValue),

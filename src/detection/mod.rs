@@ -5,15 +5,17 @@
 //! measuring. Imports only the domain and the measures.
 
 mod condition;
+mod parcels;
 mod plan;
 mod template;
 
 pub use condition::{Condition, Lists, Requirement};
+pub use parcels::{Missing, ParcelNeeds};
 pub use plan::{Group, GroupId, Plan, Series, SeriesId, Slot, window_conflict};
 pub use template::{Figures, Template};
 
 use crate::domain::{AlertClass, Member, Severity, Span};
-use crate::measure::Expression;
+use crate::measure::{Expression, Function, Quantity};
 
 /// Which departures from the baseline count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,15 @@ pub enum Test {
         /// Trials in the window below which the share is not judged.
         trials_min: u64,
     },
+    /// A mix of categories: whether one has a larger share than usual.
+    Mix {
+        /// Events in the window below which the mix is not judged.
+        trials_min: u64,
+    },
+    /// A count that is a little higher than usual for many windows on end.
+    Cumulative,
+    /// Arrivals more regular than chance, of an entity whose arrivals were not.
+    Regular,
     /// An entity seen for the first time, weighed by how much it carries.
     FirstSeen,
     /// A fixed rule: the measure reaches this value.
@@ -65,6 +76,9 @@ impl Test {
             Test::Rate(_) => "rate",
             Test::Sum => "sum",
             Test::Ratio { .. } => "ratio",
+            Test::Mix { .. } => "mix",
+            Test::Cumulative => "cumulative",
+            Test::Regular => "regular",
             Test::FirstSeen => "first_seen",
             Test::Rule { .. } => "rule",
         }
@@ -74,6 +88,8 @@ impl Test {
 /// Thresholds and words: what may change without touching a baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
+    /// Whether it may raise alerts. One that is switched off while it runs keeps its baselines.
+    pub enabled: bool,
     /// What the observation could mean.
     pub class: AlertClass,
     /// Share of the budget, as a weight: normalised over all detections.
@@ -82,6 +98,9 @@ pub struct Policy {
     pub min_effect: f64,
     /// Smallest |observed - expected| that is worth an alert.
     pub min_difference: f64,
+    /// Conditions on the entity under which it is as agreed: where there are any and all of them
+    /// hold, its alerts are muted.
+    pub unless: Vec<Condition>,
     /// Severity of an alert that is no stronger than its threshold.
     pub severity: Severity,
     /// The sentence that explains an alert.
@@ -106,10 +125,22 @@ pub struct Detection {
     pub conditions: Vec<Condition>,
     /// What is measured.
     pub measure: Expression,
+    /// The member whose values an alert names as those the entity is made of.
+    pub members: Option<Member>,
     /// Lengths of the windows that are judged, shortest first.
     pub windows: Vec<Span>,
     /// How a window is judged.
     pub test: Test,
     /// Thresholds and words.
     pub policy: Policy,
+}
+
+impl Detection {
+    /// The quantity whose sum is judged against the number of its summands.
+    pub fn summed(&self) -> Option<Quantity> {
+        match (self.test, self.measure.of.function) {
+            (Test::Sum, Function::Sum(quantity)) => Some(quantity),
+            _ => None,
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! The catalogue compiled: detections that look at the same entity and the same events share a
 //! group, and a group measures each term once.
 
-use super::{Condition, Detection, Test};
+use super::{Condition, Detection, ParcelNeeds, Test};
 use crate::domain::{Event, Kind, Member, Span};
-use crate::measure::{Quantity, Term};
+use crate::measure::{Dimension, Function, Quantity, Term};
 
 /// Position of a group in [`Plan::groups`].
 pub type GroupId = usize;
@@ -19,11 +19,11 @@ pub struct Group {
     pub pool: Option<Member>,
     /// Which events count.
     pub conditions: Vec<Condition>,
-    /// Sums kept per entity. The first is always the number of shipment records, which every
+    /// Numbers kept per entity. The first is always the number of shipment records, which every
     /// alert reports as what is at risk.
     pub sums: Vec<Term>,
-    /// Members whose distinct values are kept per entity.
-    pub distinct: Vec<Member>,
+    /// Sketches kept per entity.
+    pub sketches: Vec<Term>,
     /// The quantity whose size per event is kept per class, where a detection needs it.
     pub sizes: Option<Quantity>,
     /// Windows that close for this group, shortest first; each is a multiple of the one before.
@@ -45,8 +45,8 @@ impl Group {
 pub enum Slot {
     /// Position in [`Group::sums`].
     Sum(usize),
-    /// Position in [`Group::distinct`].
-    Distinct(usize),
+    /// Position in [`Group::sketches`].
+    Sketch(usize),
 }
 
 /// One detection on one window: what has baselines of its own.
@@ -64,21 +64,45 @@ pub struct Series {
     pub of: Slot,
     /// Where the measure stands that it is a share of, or for a sum the number of its summands.
     pub per: Option<Slot>,
+    /// Where the members of the entity are tallied that an alert names.
+    pub members: Option<Slot>,
 }
 
 /// A group keeps the sizes of one quantity.
 fn sizes_agree(group: &Group, detection: &Detection) -> bool {
-    match (detection.test, detection.measure.of, group.sizes) {
-        (Test::Sum, Term::Sum(wanted), Some(kept)) => wanted == kept,
+    match (detection.summed(), group.sizes) {
+        (Some(wanted), Some(kept)) => wanted == kept,
         _ => true,
     }
 }
 
-/// What a detection measures, and what it measures that against: a share its whole, a sum the
-/// number of its summands.
+/// What the measure is held against: the whole of a share, the number of a sum's summands.
+fn held_against(detection: &Detection) -> Option<Term> {
+    match detection.test {
+        Test::Sum => Some(Term {
+            function: Function::Count,
+            filters: detection.measure.of.filters.clone(),
+        }),
+        // A walk is a share of its own serials.
+        _ if matches!(detection.measure.of.function, Function::Walk(_)) => {
+            Some(detection.measure.of.clone())
+        }
+        _ => detection.measure.per.clone(),
+    }
+}
+
+/// The tally of the members that an alert names.
+fn tally_of(detection: &Detection) -> Option<Term> {
+    detection
+        .members
+        .map(|member| Function::Mix(Dimension::Member(member)).into())
+}
+
+/// Everything a detection needs measured.
 fn terms_of(detection: &Detection) -> impl Iterator<Item = Term> {
-    let summands = matches!(detection.test, Test::Sum).then_some(Term::Count);
-    detection.measure.terms().chain(summands)
+    std::iter::once(detection.measure.of.clone())
+        .chain(held_against(detection))
+        .chain(tally_of(detection))
 }
 
 /// The compiled catalogue.
@@ -92,6 +116,8 @@ pub struct Plan {
     pub series: Vec<Series>,
     /// Length of a pane.
     pub pane: Span,
+    /// What the groups need to know of parcels.
+    pub parcels: ParcelNeeds,
     movement_groups: Vec<GroupId>,
     access_groups: Vec<GroupId>,
 }
@@ -114,24 +140,22 @@ impl Plan {
                     entity: detection.entity.clone(),
                     pool: detection.pool,
                     conditions: detection.conditions.clone(),
-                    sums: vec![Term::Sum(Quantity::Records)],
-                    distinct: Vec::new(),
+                    sums: vec![Function::Sum(Quantity::Records).into()],
+                    sketches: Vec::new(),
                     sizes: None,
                     windows: Vec::new(),
                 });
                 groups.len() - 1
             });
             let group = &mut groups[id];
-            if let (Test::Sum, Term::Sum(quantity)) = (detection.test, detection.measure.of) {
-                group.sizes = Some(quantity);
-            }
+            group.sizes = group.sizes.or(detection.summed());
             for term in terms_of(detection) {
-                match term.distinct_member() {
-                    Some(member) if !group.distinct.contains(&member) => {
-                        group.distinct.push(member)
-                    }
-                    None if !group.sums.contains(&term) => group.sums.push(term),
-                    _ => {}
+                let kept = match term.function.is_number() {
+                    true => &mut group.sums,
+                    false => &mut group.sketches,
+                };
+                if !kept.contains(&term) {
+                    kept.push(term);
                 }
             }
             group.windows.extend(&detection.windows);
@@ -142,17 +166,12 @@ impl Plan {
         let mut series = Vec::new();
         for (number, (detection, id)) in detections.iter().zip(&group_of).enumerate() {
             let group = &groups[*id];
-            let slot = |term: Term| match term.distinct_member() {
-                Some(member) => group
-                    .distinct
-                    .iter()
-                    .position(|one| *one == member)
-                    .map(Slot::Distinct),
-                None => group
-                    .sums
-                    .iter()
-                    .position(|one| *one == term)
-                    .map(Slot::Sum),
+            let slot = |term: Term| {
+                let at = |kept: &[Term]| kept.iter().position(|one| *one == term);
+                match term.function.is_number() {
+                    true => at(&group.sums).map(Slot::Sum),
+                    false => at(&group.sketches).map(Slot::Sketch),
+                }
             };
             for span in &detection.windows {
                 series.push(Series {
@@ -164,8 +183,9 @@ impl Plan {
                         .position(|window| window == span)
                         .unwrap_or_default(),
                     span: *span,
-                    of: slot(detection.measure.of).unwrap_or(Slot::Sum(0)),
-                    per: terms_of(detection).nth(1).and_then(slot),
+                    of: slot(detection.measure.of.clone()).unwrap_or(Slot::Sum(0)),
+                    per: held_against(detection).and_then(slot),
+                    members: tally_of(detection).and_then(slot),
                 });
             }
         }
@@ -182,6 +202,7 @@ impl Plan {
         Plan {
             movement_groups: of_kind(Kind::Movement),
             access_groups: of_kind(Kind::Access),
+            parcels: ParcelNeeds::new(&groups),
             detections,
             groups,
             series,
@@ -195,6 +216,9 @@ impl Plan {
         match kind {
             Kind::Movement => &self.movement_groups,
             Kind::Access => &self.access_groups,
+            Kind::Transit | Kind::Diversion | Kind::Label | Kind::Lifecycle => {
+                self.parcels.groups_for(kind)
+            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 /// What a sentence can mention.
-const PLACES: [&str; 6] = [
-    "entity", "observed", "expected", "window", "effect", "change",
+const PLACES: [&str; 8] = [
+    "entity", "observed", "expected", "window", "effect", "part", "trials", "change",
 ];
 
 /// The figures that fill a sentence.
@@ -20,6 +20,10 @@ pub struct Figures<'a> {
     pub window: &'a str,
     /// observed / expected, as `×12`.
     pub effect: &'a str,
+    /// What of the entity decided: the category of a mix.
+    pub part: &'a str,
+    /// What a share is a share of.
+    pub trials: &'a str,
     /// `more` or `less`.
     pub change: &'a str,
 }
@@ -87,6 +91,8 @@ impl Template {
                 Piece::Place("expected") => figures.expected,
                 Piece::Place("window") => figures.window,
                 Piece::Place("effect") => figures.effect,
+                Piece::Place("part") => figures.part,
+                Piece::Place("trials") => figures.trials,
                 Piece::Place(_) => figures.change,
             };
             let _ = sentence.write_str(words);
@@ -105,6 +111,8 @@ mod tests {
         expected: "31",
         window: "1h",
         effect: "×129",
+        part: "value",
+        trials: "40",
         change: "more",
     };
 
@@ -113,7 +121,7 @@ mod tests {
         let text = PLACES.map(|place| format!("<{{{place}}}>")).join("");
         assert_eq!(
             Template::parse(&text).unwrap().fill(&FIGURES),
-            "<actor a><4,012><31><1h><×129><more>"
+            "<actor a><4,012><31><1h><×129><value><40><more>"
         );
     }
 

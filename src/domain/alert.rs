@@ -121,6 +121,9 @@ pub struct Alert {
     pub severity: Severity,
     /// Members and values of the entity.
     pub entity: BTreeMap<&'static str, String>,
+    /// Those that a group is made of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<BTreeMap<&'static str, String>>,
     /// The window of the strongest observation so far.
     pub window: AlertWindow,
     /// Event time at which the evidence was complete.

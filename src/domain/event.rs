@@ -65,8 +65,24 @@ macro_rules! closed_set {
 }
 
 closed_set! {
-    /// What happened: something to a parcel, or somebody touched shipment data.
-    Kind { Movement = "movement", Access = "access" }
+    /// What happened: something to a parcel, or somebody touched shipment data. The others are
+    /// no input: they are derived from what is known of parcels, and measured like events.
+    Kind {
+        Movement = "movement", Access = "access",
+        Transit = "transit", Diversion = "diversion", Label = "label", Lifecycle = "lifecycle",
+    }
+}
+
+impl Kind {
+    /// The kinds that producers send.
+    pub const RECORDED: [Kind; 2] = [Kind::Movement, Kind::Access];
+    /// The kinds that are derived from what is known of parcels.
+    pub const DERIVED: [Kind; 4] = [Kind::Transit, Kind::Diversion, Kind::Label, Kind::Lifecycle];
+
+    /// The kind that the event schema writes so: a producer cannot send what is derived.
+    pub fn recorded(name: &str) -> Option<Kind> {
+        Kind::named(name).filter(|kind| Kind::RECORDED.contains(kind))
+    }
 }
 
 closed_set! {
@@ -187,6 +203,35 @@ pub struct Event<'a> {
     /// Country of the recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipient_country: Option<Text<'a>>,
+}
+
+impl<'a> Event<'a> {
+    /// Gives a member whose value is text this value; the others are left as they are.
+    pub fn set_member(&mut self, member: Member, value: Text<'a>) {
+        let text = match member {
+            Member::Kind | Member::Action | Member::Outcome | Member::Relation => return,
+            Member::Shipment => &mut self.shipment,
+            Member::Seller => &mut self.seller,
+            Member::Origin => &mut self.origin,
+            Member::Destination => &mut self.destination,
+            Member::Route => &mut self.route,
+            Member::Location => &mut self.location,
+            Member::Step => &mut self.step,
+            Member::Carrier => &mut self.carrier,
+            Member::Consignee => &mut self.consignee,
+            Member::Commodity => &mut self.commodity,
+            Member::Actor => &mut self.actor,
+            Member::Org => &mut self.org,
+            Member::Role => &mut self.role,
+            Member::Client => &mut self.client,
+            Member::Network => &mut self.network,
+            Member::Country => &mut self.country,
+            Member::Endpoint => &mut self.endpoint,
+            Member::Recipient => &mut self.recipient,
+            Member::RecipientCountry => &mut self.recipient_country,
+        };
+        *text = Some(value);
+    }
 }
 
 impl Event<'_> {

@@ -1,5 +1,6 @@
 //! The members of an event that entities, conditions and measures can name.
 
+use crate::domain::{Action, Kind, Outcome, Relation};
 use std::fmt;
 
 /// A member of the native event whose value is text.
@@ -113,6 +114,29 @@ impl Member {
     /// The member of that name, if entities and conditions can use it.
     pub fn named(name: &str) -> Option<Member> {
         Member::ALL.into_iter().find(|member| member.name() == name)
+    }
+}
+
+impl Member {
+    /// The values that a member of a closed set can have.
+    pub fn closed_set(self) -> Option<Vec<&'static str>> {
+        match self {
+            Member::Kind => Some(Kind::ALL.iter().map(|kind| kind.name()).collect()),
+            Member::Action => Some(Action::ALL.iter().map(|action| action.name()).collect()),
+            Member::Outcome => Some(Outcome::ALL.iter().map(|outcome| outcome.name()).collect()),
+            Member::Relation => Some(
+                Relation::ALL
+                    .iter()
+                    .map(|relation| relation.name())
+                    .collect(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether it can have this value: a misspelt word would never match, and nobody would know.
+    pub fn can_be(self, value: &str) -> bool {
+        self.closed_set().is_none_or(|set| set.contains(&value))
     }
 }
 

@@ -4,6 +4,7 @@ use super::{EngineSettings, Step};
 use crate::alert::{Alerting, Muted};
 use crate::detection::Plan;
 use crate::domain::Alert;
+use crate::parcel::ParcelsEvicted;
 use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +31,9 @@ pub struct BackStatus {
     pub entities: Vec<(usize, u64)>,
     /// Panes that came when their windows were judged already.
     pub late_panes: u64,
-    /// Bytes of baselines and open windows.
+    /// What of parcels was forgotten for want of room.
+    pub parcels_evicted: ParcelsEvicted,
+    /// Bytes of baselines, open windows and what is known of parcels.
     pub state_bytes: usize,
 }
 
@@ -45,9 +48,15 @@ pub struct Back {
 impl Back {
     /// Without history.
     pub fn new(settings: &EngineSettings) -> Back {
+        let mut alerting = Alerting::new(Arc::clone(&settings.plan), settings.alert);
+        alerting.swap(
+            Arc::clone(&settings.plan),
+            settings.alert,
+            Arc::clone(&settings.policy),
+        );
         Back {
             score: Score::new(Arc::clone(&settings.plan), settings.score),
-            alerting: Alerting::new(Arc::clone(&settings.plan), settings.alert),
+            alerting,
             detections: vec![SeriesStatus::default(); settings.plan.detections.len()],
             plan: Arc::clone(&settings.plan),
         }
@@ -74,6 +83,12 @@ impl Back {
             }
             Step::Progress(partition, progress) => {
                 self.score.step_observed(partition, progress, observer)
+            }
+            Step::Swap(swap) => {
+                self.plan = Arc::clone(&swap.plan);
+                self.alerting
+                    .swap(Arc::clone(&swap.plan), swap.alert, Arc::clone(&swap.policy));
+                Vec::new()
             }
         };
         judgements.iter().for_each(|judgement| self.note(judgement));
@@ -104,6 +119,7 @@ impl Back {
             muted: self.alerting.muted().clone(),
             entities: self.score.entities().collect(),
             late_panes: self.score.late_panes(),
+            parcels_evicted: self.score.parcels_evicted(),
             state_bytes: self.score.state_bytes(),
         }
     }

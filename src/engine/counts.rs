@@ -7,7 +7,7 @@ use crate::observe::Verdict;
 /// What was read, and what became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    processed: [u64; Kind::ALL.len()],
+    processed: [u64; Kind::RECORDED.len()],
     rejected: [u64; Rejection::ALL.len()],
     /// Events whose pane was sealed already.
     pub late: u64,
@@ -19,7 +19,12 @@ impl Counts {
     /// Books one message.
     pub fn add(&mut self, verdict: Verdict) {
         match verdict {
-            Verdict::Processed(kind) => self.processed[kind as usize] += 1,
+            Verdict::Processed(kind) => {
+                // What is derived is no message, and never booked.
+                if let Some(processed) = self.processed.get_mut(kind as usize) {
+                    *processed += 1;
+                }
+            }
             Verdict::Rejected(reason) => self.rejected[reason as usize] += 1,
             Verdict::Late => self.late += 1,
             Verdict::Duplicate => self.duplicate += 1,
@@ -33,9 +38,9 @@ impl Counts {
 
     /// Events that count, by kind.
     pub fn processed(&self) -> impl Iterator<Item = (Kind, u64)> {
-        Kind::ALL
-            .iter()
-            .map(|kind| (*kind, self.processed[*kind as usize]))
+        Kind::RECORDED
+            .into_iter()
+            .map(|kind| (kind, self.processed[kind as usize]))
     }
 
     /// Events that count.
@@ -66,7 +71,7 @@ mod tests {
         let verdicts = Rejection::ALL
             .map(Verdict::Rejected)
             .into_iter()
-            .chain(Kind::ALL.iter().map(|kind| Verdict::Processed(*kind)))
+            .chain(Kind::RECORDED.map(Verdict::Processed))
             .chain([Verdict::Late, Verdict::Duplicate]);
         let mut read = 0;
         for (times, verdict) in verdicts.enumerate() {

@@ -7,10 +7,6 @@
 //! which needs no bias table. The state depends on the set of values alone, not on the order in
 //! which they came or in which sketches were merged.
 
-use crate::domain::Text;
-use siphasher::sip::SipHasher13;
-use std::hash::Hasher;
-
 /// Values kept exactly.
 const SPARSE_MAX: usize = 160;
 const INLINE: usize = 6;
@@ -18,36 +14,6 @@ const REGISTERS_LOG2: u32 = 11;
 const REGISTERS: usize = 1 << REGISTERS_LOG2;
 const SPARSE_INDEX_BITS: u32 = 25;
 const RANK_BITS: u32 = 6;
-
-/// Hashes values with a key of the deployment, so that nobody can choose values that collide.
-///
-/// SipHash-1-3 gives the same hash on every machine and in every version, which a hash that
-/// uses the processor's AES instructions does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DistinctHasher {
-    key: (u64, u64),
-}
-
-impl DistinctHasher {
-    /// With the deployment's key.
-    pub fn new(key: (u64, u64)) -> DistinctHasher {
-        DistinctHasher { key }
-    }
-
-    /// The hash of a value.
-    #[inline]
-    pub fn hash(&self, value: &str) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        hasher.write(value.as_bytes());
-        hasher.finish()
-    }
-
-    /// The hash of a value that may be absent.
-    #[inline]
-    pub fn hash_text(&self, value: Option<&Text<'_>>) -> Option<u64> {
-        value.map(|value| self.hash(value))
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Form {
@@ -246,9 +212,10 @@ fn tau(mut x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::ValueHasher;
 
     fn of(range: std::ops::Range<u32>) -> Distinct {
-        let hasher = DistinctHasher::new((7, 9));
+        let hasher = ValueHasher::new((7, 9));
         let mut set = Distinct::default();
         range.for_each(|i| set.add(hasher.hash(&format!("parcel-{i}"))));
         set

@@ -5,10 +5,26 @@
 //! any thread or replica, and joined later. Imports only [`crate::domain`] and
 //! [`crate::limits`].
 
+mod arrivals;
+mod dimension;
 mod distinct;
 mod expression;
+mod filter;
+mod hasher;
+mod quantity;
 mod sizes;
+mod sketch;
+mod tally;
+mod walk;
 
-pub use distinct::{Distinct, DistinctHasher};
-pub use expression::{Expression, Quantity, Term};
+pub use arrivals::Arrivals;
+pub use dimension::Dimension;
+pub use distinct::Distinct;
+pub use expression::{Expression, Function, Term};
+pub use filter::Filter;
+pub use hasher::ValueHasher;
+pub use quantity::Quantity;
 pub use sizes::{SIZE_BUCKETS, Sizes};
+pub use sketch::Sketch;
+pub use tally::{TALLY_VALUES_MAX, Tally};
+pub use walk::{Steps, WALK_BLOCKS_MAX, Walk};

@@ -9,16 +9,17 @@
 mod clock;
 mod deduplication;
 mod pane;
+mod trace;
 
 pub use clock::{EventClock, TimeBound};
-pub use pane::PaneTable;
+pub use pane::{PaneHasher, PaneTable};
+pub use trace::{Trace, Traces};
 
 use crate::decode::{Rejection, decode};
 use crate::detection::Plan;
 use crate::domain::{Event, EventTime, Kind, Span};
-use crate::measure::DistinctHasher;
+use crate::measure::ValueHasher;
 use deduplication::Deduplication;
-use pane::PaneHasher;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,6 +54,8 @@ pub struct SealedPane {
     pub pane: i64,
     /// One per group.
     pub tables: Vec<PaneTable>,
+    /// What has to meet the events of other partitions.
+    pub traces: Traces,
 }
 
 /// What a partition hands on when its watermark moves.
@@ -70,13 +73,14 @@ pub struct Progress {
 struct OpenPane {
     first_offset: i64,
     tables: Vec<PaneTable>,
+    traces: Traces,
 }
 
 /// Stage 1 for one partition.
 pub struct Observer {
     plan: Arc<Plan>,
     clock: EventClock,
-    hasher: DistinctHasher,
+    hasher: ValueHasher,
     pane_hasher: PaneHasher,
     open: BTreeMap<i64, OpenPane>,
     deduplication: Deduplication,
@@ -91,7 +95,7 @@ impl Observer {
     pub fn new(plan: Arc<Plan>, settings: ObserveSettings) -> Observer {
         Observer {
             clock: EventClock::new(settings.time_bound, settings.allowed_lateness),
-            hasher: DistinctHasher::new(settings.hash_key),
+            hasher: ValueHasher::new(settings.hash_key),
             pane_hasher: PaneHasher::default(),
             open: BTreeMap::new(),
             deduplication: Deduplication::new(settings.hash_key),
@@ -100,6 +104,12 @@ impl Observer {
             scratch: String::new(),
             plan,
         }
+    }
+
+    /// Goes on with a plan that differs from the one before in the content of its lists at the
+    /// most.
+    pub fn swap(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
     }
 
     /// Takes one message that is not blank. `appended` is the broker's append time, where it
@@ -138,10 +148,14 @@ impl Observer {
         let open = self.open.entry(pane).or_insert_with(|| OpenPane {
             first_offset: offset,
             tables: plan.groups.iter().map(PaneTable::new).collect(),
+            traces: Traces::default(),
         });
+        let missing = plan.parcels.missing(event);
+        open.traces
+            .note(&plan.parcels, event, missing, &self.hasher);
         for id in plan.groups_for(event.kind) {
             let group = &plan.groups[*id];
-            if group.accepts(event) {
+            if !plan.parcels.waits(*id, missing) && group.accepts(event) {
                 open.tables[*id].add(
                     group,
                     event,
@@ -190,6 +204,7 @@ impl Observer {
                 .map(|(pane, open)| SealedPane {
                     pane,
                     tables: open.tables,
+                    traces: open.traces,
                 })
                 .collect(),
             resume_offset: self

@@ -3,7 +3,7 @@
 use crate::detection::Group;
 use crate::domain::{EntityKey, Event, join_key};
 use crate::limits::CLASSES_MAX;
-use crate::measure::{Distinct, DistinctHasher, Sizes, Term};
+use crate::measure::{Sizes, Sketch, ValueHasher};
 use ahash::RandomState;
 use compact_str::CompactString;
 use hashbrown::HashTable;
@@ -11,7 +11,7 @@ use hashbrown::hash_table::Entry;
 
 /// Hashes entity keys for tables. Seeded anew by every process: no result depends on it, and
 /// nobody outside can choose keys that collide.
-pub(super) type PaneHasher = RandomState;
+pub type PaneHasher = RandomState;
 
 /// Rows in the order in which their entities first appeared, columns per term of the group.
 #[derive(Debug)]
@@ -23,9 +23,10 @@ pub struct PaneTable {
     /// Sizes per class, in the order of the names; empty where the group keeps none.
     sizes: Vec<Sizes>,
     sums: Vec<u64>,
-    distinct: Vec<Distinct>,
+    sketches: Vec<Sketch>,
+    /// A row without anything in it.
+    empty_row: Vec<Sketch>,
     sums_per_row: usize,
-    distinct_per_row: usize,
 }
 
 /// One entity's measures in one pane.
@@ -37,8 +38,8 @@ pub struct PaneRow<'t> {
     pub class: &'t str,
     /// One value per sum of the group.
     pub sums: &'t [u64],
-    /// One set per distinct member of the group.
-    pub distinct: &'t [Distinct],
+    /// One per sketch of the group.
+    pub sketches: &'t [Sketch],
 }
 
 impl PaneTable {
@@ -51,20 +52,20 @@ impl PaneTable {
             class_names: Vec::new(),
             sizes: Vec::new(),
             sums: Vec::new(),
-            distinct: Vec::new(),
+            sketches: Vec::new(),
+            empty_row: group.sketches.iter().filter_map(Sketch::new).collect(),
             sums_per_row: group.sums.len(),
-            distinct_per_row: group.distinct.len(),
         }
     }
 
     /// Adds an event that the group accepts. An event that lacks a member of the entity adds
     /// nothing.
     #[inline]
-    pub(super) fn add(
+    pub fn add(
         &mut self,
         group: &Group,
         event: &Event<'_>,
-        hasher: &DistinctHasher,
+        hasher: &ValueHasher,
         pane_hasher: &PaneHasher,
         scratch: &mut String,
     ) {
@@ -74,16 +75,15 @@ impl PaneTable {
         let row = self.row_of(key, pane_hasher);
         let sums = &mut self.sums[row * self.sums_per_row..][..self.sums_per_row];
         for (sum, term) in sums.iter_mut().zip(&group.sums) {
-            let amount = match term {
-                Term::Sum(quantity) => quantity.of(event),
-                Term::Count | Term::Distinct(_) => 1,
-            };
-            *sum = sum.saturating_add(amount);
+            if term.accepts(event) {
+                *sum = sum.saturating_add(term.function.summand(event));
+            }
         }
-        let sets = &mut self.distinct[row * self.distinct_per_row..][..self.distinct_per_row];
-        for (set, member) in sets.iter_mut().zip(&group.distinct) {
-            if let Some(value) = event.member(*member).filter(|value| !value.is_empty()) {
-                set.add(hasher.hash(value));
+        let per_row = self.empty_row.len();
+        let sketches = &mut self.sketches[row * per_row..][..per_row];
+        for (sketch, term) in sketches.iter_mut().zip(&group.sketches) {
+            if term.accepts(event) {
+                sketch.add(term, event, hasher);
             }
         }
         if group.pool.is_none() && group.sizes.is_none() {
@@ -96,7 +96,7 @@ impl PaneTable {
             if self.sizes.len() <= number {
                 self.sizes.resize_with(number + 1, Sizes::default);
             }
-            self.sizes[number].add(quantity.of(event));
+            self.sizes[number].add(quantity.summand(event));
         }
     }
 
@@ -115,10 +115,7 @@ impl PaneTable {
                 keys.push(EntityKey::new(key));
                 self.classes.push(u8::MAX);
                 self.sums.resize(self.sums.len() + self.sums_per_row, 0);
-                self.distinct.resize_with(
-                    self.distinct.len() + self.distinct_per_row,
-                    Distinct::default,
-                );
+                self.sketches.extend_from_slice(&self.empty_row);
                 row
             }
         }
@@ -171,7 +168,7 @@ impl PaneTable {
                 .get(usize::from(self.classes[row]))
                 .map_or("", |name| name.as_str()),
             sums: &self.sums[row * self.sums_per_row..][..self.sums_per_row],
-            distinct: &self.distinct[row * self.distinct_per_row..][..self.distinct_per_row],
+            sketches: &self.sketches[row * self.empty_row.len()..][..self.empty_row.len()],
         })
     }
 }

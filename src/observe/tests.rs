@@ -1,7 +1,7 @@
 use super::*;
 use crate::detection::{Condition, Detection, Direction, Policy, Requirement, Template, Test};
 use crate::domain::{AlertClass, Member, Severity};
-use crate::measure::Expression;
+use crate::measure::{Expression, Sketch};
 
 fn plan() -> Arc<Plan> {
     let detection = Detection {
@@ -13,9 +13,12 @@ fn plan() -> Arc<Plan> {
             requirement: Requirement::OneOf(vec![String::from("access")]),
         }],
         measure: Expression::parse("distinct(shipment) / count").unwrap(),
+        members: None,
         windows: vec![Span::HOUR],
         test: Test::Rate(Direction::Up),
         policy: Policy {
+            enabled: true,
+            unless: Vec::new(),
             class: AlertClass::Harvesting,
             weight: 1.0,
             min_effect: 1.0,
@@ -53,7 +56,7 @@ fn flatten(progress: impl IntoIterator<Item = Progress>) -> Vec<String> {
     for step in progress {
         for pane in step.panes {
             for row in pane.tables.iter().flat_map(PaneTable::rows) {
-                let distinct: Vec<u64> = row.distinct.iter().map(|set| set.estimate()).collect();
+                let distinct: Vec<u64> = row.sketches.iter().map(Sketch::value).collect();
                 rows.push(format!(
                     "{} {} {} {:?} {distinct:?}",
                     pane.pane, row.key, row.class, row.sums

@@ -2,7 +2,7 @@
 
 use crate::domain::{EntityKey, EventTime, Maturity, Span};
 use crate::limits::CLASSES_MAX;
-use crate::measure::DistinctHasher;
+use crate::measure::ValueHasher;
 use crate::observe::PaneTable;
 use ahash::RandomState;
 use compact_str::CompactString;
@@ -39,14 +39,14 @@ impl Entity {
 pub(super) struct Entities {
     index: HashTable<u32>,
     hasher: RandomState,
-    pool_hasher: DistinctHasher,
+    pool_hasher: ValueHasher,
     all: Vec<Entity>,
     classes: Vec<CompactString>,
     forgotten: u64,
 }
 
 impl Entities {
-    pub(super) fn new(pool_hasher: DistinctHasher) -> Entities {
+    pub(super) fn new(pool_hasher: ValueHasher) -> Entities {
         Entities {
             index: HashTable::new(),
             hasher: RandomState::new(),
@@ -117,6 +117,13 @@ impl Entities {
             self.classes.push(CompactString::new(name));
         }
         (self.classes.len() - 1) as u8
+    }
+
+    /// The name of a class.
+    pub(super) fn class_name(&self, class: u8) -> &str {
+        self.classes
+            .get(usize::from(class))
+            .map_or("", CompactString::as_str)
     }
 
     /// Which entities were seen at or after `since`, where some were not.

@@ -1,23 +1,27 @@
 //! Judge: one group's windows, entities and baselines.
 
 use super::baseline::{
-    FirstSeenSeries, Judged, Learning, RateSeries, RatioSeries, RuleSeries, SumSeries, SumValues,
+    CumulativeSeries, FirstSeenSeries, Judged, Learning, MixSeries, MixValues, RateSeries,
+    RatioSeries, RegularSeries, RuleSeries, SumSeries, SumValues,
 };
 use super::entities::Entities;
 use super::windows::Window;
 use super::{CALIBRATION_LEVELS, Finding, Judgement, ScoreObserver, ScoreSettings, TestedEntity};
 use crate::detection::{GroupId, Plan, Series, SeriesId, Slot, Test};
-use crate::domain::{AlertWindow, EventTime};
-use crate::limits::FINDING_P_MAX;
-use crate::measure::DistinctHasher;
+use crate::domain::{AlertWindow, EntityKey, EventTime};
+use crate::limits::{ALERT_MEMBERS_MAX, FINDING_P_MAX};
+use crate::measure::{Sketch, Tally as Counts, ValueHasher};
 use crate::observe::PaneTable;
-use crate::statistics::{PValue, Tail};
+use crate::statistics::PValue;
 
 #[derive(Debug)]
 enum Baselines {
     Rate(RateSeries),
     Sum(SumSeries),
     Ratio(RatioSeries),
+    Mix(MixSeries),
+    Cumulative(CumulativeSeries),
+    Regular(RegularSeries),
     FirstSeen(FirstSeenSeries),
     Rule(RuleSeries, u64),
 }
@@ -41,7 +45,7 @@ pub(super) struct GroupJudge {
 }
 
 impl GroupJudge {
-    pub(super) fn new(plan: &Plan, group: GroupId, hasher: DistinctHasher) -> GroupJudge {
+    pub(super) fn new(plan: &Plan, group: GroupId, hasher: ValueHasher) -> GroupJudge {
         let spec = &plan.groups[group];
         GroupJudge {
             entities: Entities::new(hasher),
@@ -73,6 +77,11 @@ impl GroupJudge {
                 Test::Ratio { trials_min } => {
                     Baselines::Ratio(RatioSeries::new(trials_min, learning))
                 }
+                Test::Mix { trials_min } => Baselines::Mix(MixSeries::new(trials_min, learning)),
+                Test::Cumulative => {
+                    Baselines::Cumulative(CumulativeSeries::new(series.span, learning))
+                }
+                Test::Regular => Baselines::Regular(RegularSeries::default()),
                 Test::FirstSeen => Baselines::FirstSeen(FirstSeenSeries::default()),
                 Test::Rule { at_least } => Baselines::Rule(RuleSeries::default(), at_least),
             };
@@ -133,6 +142,7 @@ impl GroupJudge {
                             judgement,
                             entities: &self.entities,
                             window: &self.windows[number],
+                            spec,
                             p_max: PValue::new(FINDING_P_MAX),
                             observer,
                         };
@@ -162,7 +172,9 @@ impl GroupJudge {
                     Baselines::Rate(rate) => rate.next_day(),
                     Baselines::Sum(sum) => sum.next_day(),
                     Baselines::Ratio(ratio) => ratio.next_day(),
-                    Baselines::FirstSeen(_) | Baselines::Rule(..) => {}
+                    Baselines::Mix(mix) => mix.next_day(),
+                    Baselines::Cumulative(cumulative) => cumulative.next_day(),
+                    Baselines::Regular(_) | Baselines::FirstSeen(_) | Baselines::Rule(..) => {}
                 }
             }
         }
@@ -186,6 +198,9 @@ impl GroupJudge {
                 Baselines::Rate(rate) => rate.keep(&marks),
                 Baselines::Sum(sum) => sum.keep(&marks),
                 Baselines::Ratio(ratio) => ratio.keep(&marks),
+                Baselines::Mix(mix) => mix.keep(&marks),
+                Baselines::Cumulative(cumulative) => cumulative.keep(&marks),
+                Baselines::Regular(regular) => regular.keep(&marks),
                 Baselines::FirstSeen(edges) => edges.keep(&marks),
                 Baselines::Rule(..) => {}
             }
@@ -209,6 +224,9 @@ impl GroupJudge {
             Baselines::Rate(rate) => rate.bytes(),
             Baselines::Sum(sum) => sum.bytes(),
             Baselines::Ratio(ratio) => ratio.bytes(),
+            Baselines::Mix(mix) => mix.bytes(),
+            Baselines::Cumulative(cumulative) => cumulative.bytes(),
+            Baselines::Regular(regular) => regular.bytes(),
             Baselines::FirstSeen(edges) => edges.bytes(),
             Baselines::Rule(..) => 0,
         };
@@ -223,6 +241,7 @@ struct Tally<'a, 'o> {
     judgement: Judgement,
     entities: &'a Entities,
     window: &'a Window,
+    spec: &'a Series,
     /// What is less likely than this is a finding.
     p_max: PValue,
     observer: &'a mut Option<ScoreObserver<'o>>,
@@ -230,7 +249,13 @@ struct Tally<'a, 'o> {
 
 impl Tally<'_, '_> {
     /// One entity was tested.
-    fn add(&mut self, row: usize, observed: f64, expected: f64, tail: Tail) {
+    fn add(&mut self, row: usize, observed: f64, judged: Judged) {
+        self.add_of(row, observed, judged, "");
+    }
+
+    /// One entity was tested, and this part of it decided.
+    fn add_of(&mut self, row: usize, observed: f64, judged: Judged, part: &str) {
+        let Judged { expected, tail } = judged;
         let entity = &self.entities.all()[row];
         let end = self.judgement.window.end;
         self.judgement.tests += 1;
@@ -242,6 +267,7 @@ impl Tally<'_, '_> {
                 series: self.judgement.series,
                 end,
                 key: &entity.key,
+                class: self.entities.class_name(entity.class),
                 observed,
                 expected,
                 tail,
@@ -256,8 +282,26 @@ impl Tally<'_, '_> {
                 p: tail.p(),
                 records: self.window.value(row, Slot::Sum(0)),
                 maturity: entity.maturity(end),
+                part: EntityKey::new(part),
+                trials: self.spec.per.map(|per| trials_of(self.window, row, per)),
+                members: self.members(row),
             });
         }
+    }
+
+    /// Those that the entity is made of, the largest first.
+    fn members(&self, row: usize) -> Vec<EntityKey> {
+        let tally = self
+            .spec
+            .members
+            .and_then(|slot| tally_of(self.window, row, slot));
+        let mut members: Vec<(&str, u64)> = tally.into_iter().flat_map(Counts::values).collect();
+        members.sort_unstable_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
+        members
+            .into_iter()
+            .take(ALERT_MEMBERS_MAX)
+            .map(|(member, _)| EntityKey::new(member))
+            .collect()
     }
 
     fn finish(mut self) -> Judgement {
@@ -272,47 +316,81 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
     let (entities, window) = (tally.entities, tally.window);
     let all = entities.all();
     let classes = entities.classes();
-    let start = tally.judgement.window.start;
+    let AlertWindow { start, end } = tally.judgement.window;
+    let per = spec.per.unwrap_or(spec.of);
     match &mut series.baselines {
         Baselines::Rate(rate) => {
             let observed = of_everybody(entities, window, spec.of);
             rate.judge(all, classes, &observed, start, |row, predictive, tail| {
-                let (observed, expected) = (observed[row] as f64, predictive.mean());
-                tally.add(row, observed, expected, tail);
+                let judged = Judged::new(predictive.mean(), tail);
+                tally.add(row, observed[row] as f64, judged);
+                1.0
+            });
+        }
+        Baselines::Cumulative(cumulative) => {
+            let observed = of_everybody(entities, window, spec.of);
+            cumulative.judge(all, classes, &observed, start, |row, judged| {
+                tally.add(row, observed[row] as f64, judged);
             });
         }
         Baselines::Sum(sum) => {
             let observed = of_everybody(entities, window, spec.of);
-            let summands = of_everybody(entities, window, spec.per.unwrap_or(spec.of));
+            let summands = of_everybody(entities, window, per);
             let values = SumValues {
                 sums: &observed,
                 summands: &summands,
                 sizes: window.sizes(),
             };
             sum.judge(all, classes, values, |row, judged| {
-                let Judged { expected, tail } = judged;
-                tally.add(row, observed[row] as f64, expected, tail);
+                tally.add(row, observed[row] as f64, judged);
             });
         }
         Baselines::Ratio(ratio) => {
-            let per = spec.per.unwrap_or(spec.of);
             let appeared: Vec<(usize, u64, u64)> = in_key_order(entities, window)
-                .map(|row| (row, window.value(row, spec.of), window.value(row, per)))
+                .map(|row| (row, window.value(row, spec.of), trials_of(window, row, per)))
                 .collect();
             ratio.judge(all, classes, &appeared, |row, judged| {
-                let trials = window.value(row, per).max(1);
+                let trials = trials_of(window, row, per).max(1);
                 let share = window.value(row, spec.of).min(trials) as f64 / trials as f64;
-                tally.add(row, share, judged.expected, judged.tail);
+                tally.add(row, share, judged);
+            });
+        }
+        Baselines::Mix(mix) => {
+            let appeared: Vec<MixValues<'_>> = in_key_order(entities, window)
+                .filter_map(|row| {
+                    let mut hits: Vec<_> = tally_of(window, row, spec.of)?.values().collect();
+                    let events = hits.iter().map(|(_, count)| count).sum::<u64>();
+                    let trials = spec.per.map_or(events, |per| window.value(row, per));
+                    if matches!(spec.per, Some(Slot::Sketch(_))) {
+                        // Of different things, each of which may have had several events.
+                        let each = trials as f64 / events.max(1) as f64;
+                        hits.iter_mut()
+                            .for_each(|(_, count)| *count = (*count as f64 * each).round() as u64);
+                    }
+                    Some(MixValues { row, trials, hits })
+                })
+                .collect();
+            mix.judge(all, classes, &appeared, |row, observed, judged, part| {
+                tally.add_of(row, observed, judged, part);
+            });
+        }
+        Baselines::Regular(regular) => {
+            let appeared = in_key_order(entities, window).filter_map(|row| {
+                match window.sketch(row, spec.of) {
+                    Some(Sketch::Arrivals(arrivals)) => Some((row, arrivals)),
+                    _ => None,
+                }
+            });
+            regular.judge(all, classes, appeared, |row, judged| {
+                tally.add(row, window.value(row, spec.of) as f64, judged);
             });
         }
         Baselines::FirstSeen(edges) => {
-            let end = tally.judgement.window.end;
             let appeared: Vec<(usize, u64)> = in_key_order(entities, window)
                 .map(|row| (row, window.value(row, spec.of)))
                 .collect();
             edges.judge(all, classes, &appeared, end, |row, judged| {
-                let size = window.value(row, spec.of) as f64;
-                tally.add(row, size, judged.expected, judged.tail);
+                tally.add(row, window.value(row, spec.of) as f64, judged);
             });
         }
         Baselines::Rule(rule, at_least) => {
@@ -324,7 +402,7 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
             // Whoever meets it is told of, however often that happens.
             tally.p_max = PValue::ONE;
             for (row, value) in met {
-                tally.add(row, value as f64, 0.0, tail);
+                tally.add(row, value as f64, Judged::new(0.0, tail));
             }
             // The rule is one test of the whole window, whoever meets it.
             tally.judgement.tests = 1;
@@ -332,6 +410,21 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
         }
     }
     tally.finish()
+}
+
+/// What a share is a share of. A walk is a sample, and a share of its own serials.
+fn trials_of(window: &Window, row: usize, per: Slot) -> u64 {
+    match window.sketch(row, per) {
+        Some(Sketch::Walk(walk)) => walk.steps().serials,
+        _ => window.value(row, per),
+    }
+}
+
+fn tally_of(window: &Window, row: usize, slot: Slot) -> Option<&Counts> {
+    match window.sketch(row, slot) {
+        Some(Sketch::Tally(tally)) => Some(tally),
+        _ => None,
+    }
 }
 
 /// The value of a measure for every entity: 0 for those that did not appear.

@@ -9,14 +9,17 @@ mod baseline;
 mod class;
 mod entities;
 mod judge;
+mod meeting;
 mod windows;
 
 use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
-use crate::measure::DistinctHasher;
+use crate::measure::ValueHasher;
 use crate::observe::{Progress, SealedPane};
+use crate::parcel::ParcelsEvicted;
 use crate::statistics::PValue;
 use judge::GroupJudge;
+use meeting::Meeting;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use windows::gcd;
@@ -56,6 +59,12 @@ pub struct Finding {
     pub records: u64,
     /// How much history the entity has.
     pub maturity: Maturity,
+    /// What of the entity decided: the category of a mix; empty where nothing of it did.
+    pub part: EntityKey,
+    /// For a share, what it is a share of; for a sum, the number of its summands.
+    pub trials: Option<u64>,
+    /// Those that the entity is made of, the largest first, where the detection asks for them.
+    pub members: Vec<EntityKey>,
 }
 
 /// One series, one window: all entities judged.
@@ -99,6 +108,8 @@ pub struct TestedEntity<'a> {
     pub end: EventTime,
     /// The entity.
     pub key: &'a EntityKey,
+    /// The name of its class; empty where it has none.
+    pub class: &'a str,
     /// The measure's value.
     pub observed: f64,
     /// What the baseline expected.
@@ -117,6 +128,8 @@ pub struct Score {
     plan: Arc<Plan>,
     settings: ScoreSettings,
     groups: Vec<GroupJudge>,
+    /// What is known of parcels, where the plan asks for it.
+    meeting: Option<Meeting>,
     /// Per source partition: every pane before this one has arrived.
     partitions: BTreeMap<i32, Option<i64>>,
     pending: BTreeMap<i64, Vec<SealedPane>>,
@@ -133,7 +146,7 @@ pub struct Score {
 impl Score {
     /// A stage that knows nothing yet.
     pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Score {
-        let hasher = DistinctHasher::new(settings.hash_key);
+        let hasher = ValueHasher::new(settings.hash_key);
         let tick = plan
             .series
             .iter()
@@ -144,6 +157,7 @@ impl Score {
             groups: (0..plan.groups.len())
                 .map(|id| GroupJudge::new(&plan, id, hasher))
                 .collect(),
+            meeting: Meeting::new(&plan, hasher),
             partitions: BTreeMap::new(),
             pending: BTreeMap::new(),
             closed_to: None,
@@ -222,7 +236,14 @@ impl Score {
                     group.merge(table, begins);
                 }
             }
-            self.last_event = begins + self.plan.pane;
+            let end = begins + self.plan.pane;
+            if let Some(meeting) = &mut self.meeting {
+                let tables = meeting.step(&self.plan, end, &parts);
+                for (group, table) in self.groups.iter_mut().zip(&tables) {
+                    group.merge(table, begins);
+                }
+            }
+            self.last_event = end;
         }
         if self.closed_to.is_some() {
             self.close_up_to(
@@ -275,9 +296,17 @@ impl Score {
             .map(|group| (group.entities(), group.forgotten()))
     }
 
-    /// Bytes of baselines and open windows.
+    /// What of parcels was forgotten for want of room.
+    pub fn parcels_evicted(&self) -> ParcelsEvicted {
+        self.meeting
+            .as_ref()
+            .map_or_else(ParcelsEvicted::default, Meeting::evicted)
+    }
+
+    /// Bytes of baselines, open windows and what is known of parcels.
     pub fn state_bytes(&self) -> usize {
-        self.groups.iter().map(GroupJudge::bytes).sum()
+        self.groups.iter().map(GroupJudge::bytes).sum::<usize>()
+            + self.meeting.as_ref().map_or(0, Meeting::bytes)
     }
 }
 

@@ -75,6 +75,7 @@ fn judge(
     let start = START + Span::hours(hour);
     series.judge(all, 1, observed, start, |row, predictive, tail| {
         judged[row] = Some((predictive.mean(), tail));
+        1.0
     });
     judged
 }

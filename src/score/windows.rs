@@ -5,7 +5,7 @@
 
 use crate::detection::{Group, Slot};
 use crate::domain::Span;
-use crate::measure::{Distinct, Sizes};
+use crate::measure::{Sizes, Sketch};
 use crate::observe::PaneTable;
 
 /// Greatest common divisor; 0 is neutral.
@@ -18,9 +18,10 @@ pub(super) fn gcd(a: i64, b: i64) -> i64 {
 pub(super) struct Window {
     pub(super) span: Span,
     sums_per_row: usize,
-    distinct_per_row: usize,
     sums: Vec<u64>,
-    distinct: Vec<Distinct>,
+    sketches: Vec<Sketch>,
+    /// A row without anything in it.
+    empty_row: Vec<Sketch>,
     /// Sizes per class of the group.
     sizes: Vec<Sizes>,
     seen: Vec<bool>,
@@ -32,9 +33,9 @@ impl Window {
         Window {
             span,
             sums_per_row: group.sums.len(),
-            distinct_per_row: group.distinct.len(),
             sums: Vec::new(),
-            distinct: Vec::new(),
+            sketches: Vec::new(),
+            empty_row: group.sketches.iter().filter_map(Sketch::new).collect(),
             sizes: Vec::new(),
             seen: Vec::new(),
             touched: Vec::new(),
@@ -45,8 +46,20 @@ impl Window {
     pub(super) fn grow(&mut self, entities: usize) {
         self.seen.resize(entities, false);
         self.sums.resize(entities * self.sums_per_row, 0);
-        self.distinct
-            .resize_with(entities * self.distinct_per_row, Distinct::default);
+        let known = self.sketches.len() / self.empty_row.len().max(1);
+        for _ in known..entities {
+            self.sketches.extend_from_slice(&self.empty_row);
+        }
+    }
+
+    /// The sketches of an entity.
+    fn row(&self, row: usize) -> &[Sketch] {
+        &self.sketches[row * self.empty_row.len()..][..self.empty_row.len()]
+    }
+
+    fn row_mut(&mut self, row: usize) -> &mut [Sketch] {
+        let per_row = self.empty_row.len();
+        &mut self.sketches[row * per_row..][..per_row]
     }
 
     fn touch(&mut self, row: usize) {
@@ -55,22 +68,22 @@ impl Window {
         }
     }
 
-    fn merge_row(&mut self, row: usize, sums: &[u64], distinct: &[Distinct]) {
+    fn merge_row(&mut self, row: usize, sums: &[u64], sketches: &[Sketch]) {
         self.touch(row);
         let ours = &mut self.sums[row * self.sums_per_row..][..self.sums_per_row];
         ours.iter_mut()
             .zip(sums)
             .for_each(|(our, their)| *our = our.saturating_add(*their));
-        let ours = &mut self.distinct[row * self.distinct_per_row..][..self.distinct_per_row];
-        ours.iter_mut()
-            .zip(distinct)
+        self.row_mut(row)
+            .iter_mut()
+            .zip(sketches)
             .for_each(|(our, their)| our.merge(their));
     }
 
     /// Adds a pane, whose rows belong to these entities.
     pub(super) fn merge_pane(&mut self, table: &PaneTable, entities: &[u32]) {
         for (row, entity) in table.rows().zip(entities) {
-            self.merge_row(*entity as usize, row.sums, row.distinct);
+            self.merge_row(*entity as usize, row.sums, row.sketches);
         }
     }
 
@@ -95,9 +108,7 @@ impl Window {
         for row in &shorter.touched {
             let row = *row as usize;
             let sums = &shorter.sums[row * self.sums_per_row..][..self.sums_per_row];
-            let distinct =
-                &shorter.distinct[row * self.distinct_per_row..][..self.distinct_per_row];
-            self.merge_row(row, sums, distinct);
+            self.merge_row(row, sums, shorter.row(row));
         }
     }
 
@@ -108,8 +119,7 @@ impl Window {
             let row = row as usize;
             self.seen[row] = false;
             self.sums[row * self.sums_per_row..][..self.sums_per_row].fill(0);
-            let sets = &mut self.distinct[row * self.distinct_per_row..][..self.distinct_per_row];
-            sets.fill_with(Distinct::default);
+            self.row_mut(row).iter_mut().for_each(Sketch::clear);
         }
     }
 
@@ -117,9 +127,15 @@ impl Window {
     pub(super) fn value(&self, row: usize, slot: Slot) -> u64 {
         match slot {
             Slot::Sum(column) => self.sums[row * self.sums_per_row + column],
-            Slot::Distinct(column) => {
-                self.distinct[row * self.distinct_per_row + column].estimate()
-            }
+            Slot::Sketch(column) => self.row(row)[column].value(),
+        }
+    }
+
+    /// What a term that is more than a number keeps of an entity.
+    pub(super) fn sketch(&self, row: usize, slot: Slot) -> Option<&Sketch> {
+        match slot {
+            Slot::Sum(_) => None,
+            Slot::Sketch(column) => self.row(row).get(column),
         }
     }
 
@@ -140,8 +156,8 @@ impl Window {
         row = 0;
         self.sums.retain(|_| next(&mut row, self.sums_per_row));
         row = 0;
-        self.distinct
-            .retain(|_| next(&mut row, self.distinct_per_row));
+        let per_row = self.empty_row.len();
+        self.sketches.retain(|_| next(&mut row, per_row));
         self.touched
             .iter_mut()
             .for_each(|row| *row = moved_to[*row as usize]);
@@ -149,12 +165,8 @@ impl Window {
 
     pub(super) fn bytes(&self) -> usize {
         self.sums.capacity() * size_of::<u64>()
-            + self.distinct.capacity() * size_of::<Distinct>()
-            + self
-                .distinct
-                .iter()
-                .map(Distinct::heap_bytes)
-                .sum::<usize>()
+            + self.sketches.capacity() * size_of::<Sketch>()
+            + self.sketches.iter().map(Sketch::heap_bytes).sum::<usize>()
             + self.sizes.capacity() * size_of::<Sizes>()
             + self.sizes.iter().map(Sizes::heap_bytes).sum::<usize>()
             + self.seen.capacity()

@@ -17,6 +17,7 @@ pub(super) const KAFKA_LAG: &str = "vigie_kafka_lag_messages";
 pub(super) const KAFKA_ERRORS: &str = "vigie_kafka_errors_total";
 pub(super) const ENTITIES: &str = "vigie_entities";
 pub(super) const ENTITIES_EVICTED: &str = "vigie_entities_evicted_total";
+pub(super) const PARCELS_EVICTED: &str = "vigie_parcels_evicted_total";
 pub(super) const STATE_BYTES: &str = "vigie_state_bytes";
 pub(super) const TESTS: &str = "vigie_tests_total";
 pub(super) const CALIBRATION: &str = "vigie_calibration_ratio";

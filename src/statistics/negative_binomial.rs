@@ -54,6 +54,13 @@ impl NegativeBinomial {
         self.size * ln_p + x * ln_q - ln_beta(x, self.size)
     }
 
+    /// ln of how much likelier x is where the mean is `shift` times as high and the size the same.
+    pub fn ln_ratio(&self, x: f64, shift: f64) -> f64 {
+        let (r, mean) = (self.size, self.mean);
+        let ln_larger = ((r + shift * mean) / (r + mean)).ln();
+        x * (shift.ln() - ln_larger) - r * ln_larger
+    }
+
     /// P(X >= x).
     pub fn upper(&self, x: f64) -> Tail {
         if x <= 0.0 {
@@ -118,6 +125,18 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_likelihood_ratio_is_that_of_the_two_masses() {
+        let (usual, larger) = (
+            NegativeBinomial::new(12.0, 0.25),
+            NegativeBinomial::new(18.0, 0.25),
+        );
+        for x in [1.0, 7.0, 12.0, 40.0] {
+            let ratio = (larger.upper(x).mass() / usual.upper(x).mass()).ln();
+            assert!((usual.ln_ratio(x, 1.5) - ratio).abs() < 1e-9, "{x}");
         }
     }
 

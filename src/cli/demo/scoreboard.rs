@@ -162,6 +162,7 @@ mod tests {
             class: AlertClass::Harvesting,
             severity: Severity::Warning,
             entity: BTreeMap::from([("actor", actor.to_owned())]),
+            members: Vec::new(),
             window: AlertWindow {
                 start: EventTime(start),
                 end: EventTime(start + 50),

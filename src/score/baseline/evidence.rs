@@ -25,47 +25,58 @@ impl Learning {
     }
 }
 
-/// A discounted sum of some amount and of the exposure it came from.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Evidence {
-    settled: [f32; 2],
-    yesterday: [f32; 2],
-    today: [f32; 2],
+/// Discounted sums of some amounts, the last of which is the exposure they came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evidence<const N: usize = 2> {
+    settled: [f32; N],
+    yesterday: [f32; N],
+    today: [f32; N],
 }
 
-impl Evidence {
+impl<const N: usize> Default for Evidence<N> {
+    fn default() -> Self {
+        Evidence {
+            settled: [0.0; N],
+            yesterday: [0.0; N],
+            today: [0.0; N],
+        }
+    }
+}
+
+impl<const N: usize> Evidence<N> {
     /// Forgets a little, then adds.
-    pub(super) fn learn(&mut self, learning: &Learning, amount: f64, exposure: f64) {
+    pub(super) fn learn(&mut self, learning: &Learning, amounts: [f64; N]) {
         self.settled = self.settled.map(|sum| sum * learning.keep);
-        self.today[0] += amount as f32;
-        self.today[1] += exposure as f32;
+        for (sum, amount) in self.today.iter_mut().zip(amounts) {
+            *sum += amount as f32;
+        }
     }
 
     /// A day of event time has passed.
     pub(super) fn next_day(&mut self) {
-        self.settled[0] += self.yesterday[0];
-        self.settled[1] += self.yesterday[1];
-        self.yesterday = std::mem::take(&mut self.today);
+        for (settled, pending) in self.settled.iter_mut().zip(self.yesterday) {
+            *settled += pending;
+        }
+        self.yesterday = std::mem::replace(&mut self.today, [0.0; N]);
     }
 
     /// How much of what a mature baseline needs is settled, 0 to 1, for `full` exposure.
     pub(super) fn settled_share(&self, full: f64) -> f64 {
-        (f64::from(self.settled[1]) / full).clamp(0.0, 1.0)
+        (f64::from(self.settled[N - 1]) / full).clamp(0.0, 1.0)
     }
 
-    /// Amount and exposure to predict from.
-    pub(super) fn effective(&self, full: f64) -> (f64, f64) {
+    /// The amounts to predict from.
+    pub(super) fn effective(&self, full: f64) -> [f64; N] {
         let pending = 1.0 - self.settled_share(full);
-        let of = |which: usize| {
+        std::array::from_fn(|which| {
             f64::from(self.settled[which])
                 + pending * f64::from(self.yesterday[which] + self.today[which])
-        };
-        (of(0), of(1))
+        })
     }
 
     /// Whether nothing was learnt yet.
     pub(super) fn is_empty(&self) -> bool {
-        self.settled[1] + self.yesterday[1] + self.today[1] <= 0.0
+        self.settled[N - 1] + self.yesterday[N - 1] + self.today[N - 1] <= 0.0
     }
 }
 
@@ -77,20 +88,20 @@ mod tests {
     fn a_mature_baseline_does_not_use_the_last_two_days() {
         let learning = Learning::new(Span::HOUR, Span::days(14));
         let full = learning.windows_per_week;
-        let mut evidence = Evidence::default();
+        let mut evidence = Evidence::<2>::default();
         for _ in 0..28 {
             for _ in 0..24 {
-                evidence.learn(&learning, 10.0, 1.0);
+                evidence.learn(&learning, [10.0, 1.0]);
             }
             evidence.next_day();
         }
         let before = evidence.effective(full);
         for _ in 0..30 {
-            evidence.learn(&learning, 1_000.0, 1.0);
+            evidence.learn(&learning, [1_000.0, 1.0]);
         }
         let after = evidence.effective(full);
         assert!(
-            (after.0 / after.1 - before.0 / before.1).abs() < 1e-3,
+            (after[0] / after[1] - before[0] / before[1]).abs() < 1e-3,
             "{before:?} {after:?}"
         );
     }
@@ -98,23 +109,23 @@ mod tests {
     #[test]
     fn a_young_baseline_uses_all_it_has() {
         let learning = Learning::new(Span::HOUR, Span::days(14));
-        let mut evidence = Evidence::default();
+        let mut evidence = Evidence::<2>::default();
         assert!(evidence.is_empty());
-        evidence.learn(&learning, 10.0, 1.0);
-        evidence.learn(&learning, 20.0, 1.0);
-        assert_eq!(evidence.effective(learning.windows_per_week), (30.0, 2.0));
+        evidence.learn(&learning, [10.0, 1.0]);
+        evidence.learn(&learning, [20.0, 1.0]);
+        assert_eq!(evidence.effective(learning.windows_per_week), [30.0, 2.0]);
     }
 
     #[test]
     fn half_of_it_is_gone_after_a_half_life() {
         let learning = Learning::new(Span::DAY, Span::days(14));
-        let mut evidence = Evidence::default();
-        evidence.learn(&learning, 64.0, 64.0);
+        let mut evidence = Evidence::<2>::default();
+        evidence.learn(&learning, [64.0, 64.0]);
         evidence.next_day();
         evidence.next_day();
         for _ in 0..14 {
-            evidence.learn(&learning, 0.0, 0.0);
+            evidence.learn(&learning, [0.0, 0.0]);
         }
-        assert!((evidence.effective(7.0).0 - 32.0).abs() < 0.1);
+        assert!((evidence.effective(7.0)[0] - 32.0).abs() < 0.1);
     }
 }

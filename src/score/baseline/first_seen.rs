@@ -118,13 +118,7 @@ impl FirstSeenSeries {
                 // What a contact most often is: not new.
                 Tail::new(PValue::ONE, contacts / (alpha + contacts))
             };
-            each(
-                row,
-                Judged {
-                    expected: 0.0,
-                    tail,
-                },
-            );
+            each(row, Judged::new(0.0, tail));
         }
         for &(row, size) in appeared {
             let entity = &entities[row];

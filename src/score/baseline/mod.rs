@@ -3,20 +3,26 @@
 //! Each says, before looking, how likely every value of the next window is; answers with a tail
 //! probability; then learns, in constant time.
 
+mod cumulative;
 mod evidence;
 mod first_seen;
+mod mix;
 mod overdispersion;
 mod rate;
 mod ratio;
+mod regular;
 mod rule;
 mod sum;
 
 use crate::statistics::Tail;
 
+pub(super) use cumulative::CumulativeSeries;
 pub(super) use evidence::Learning;
 pub(super) use first_seen::FirstSeenSeries;
+pub(super) use mix::{MixSeries, MixValues};
 pub(super) use rate::RateSeries;
 pub(super) use ratio::RatioSeries;
+pub(super) use regular::RegularSeries;
 pub(super) use rule::RuleSeries;
 pub(super) use sum::{SumSeries, SumValues};
 
@@ -25,6 +31,12 @@ pub(super) use sum::{SumSeries, SumValues};
 pub(super) struct Judged {
     pub(super) expected: f64,
     pub(super) tail: Tail,
+}
+
+impl Judged {
+    pub(super) fn new(expected: f64, tail: Tail) -> Judged {
+        Judged { expected, tail }
+    }
 }
 
 /// Keeps the rows marked; rows that were not reached yet are empty.

@@ -92,14 +92,14 @@ impl RateSeries {
 
     /// Judges the window that started at `start`, whose values are `observed`, one per entity;
     /// tells `each` of every entity that could be judged what was expected and how far out its
-    /// value is; learns.
+    /// value is; learns, from each window as much as `each` says, from 0 to 1.
     pub(in crate::score) fn judge(
         &mut self,
         entities: &[Entity],
         classes: usize,
         observed: &[u64],
         start: EventTime,
-        mut each: impl FnMut(usize, &NegativeBinomial, Tail),
+        mut each: impl FnMut(usize, &NegativeBinomial, Tail) -> f64,
     ) {
         self.grow(entities.len(), classes);
         let contexts = self.contexts(entities, observed, start);
@@ -109,10 +109,10 @@ impl RateSeries {
             let class = usize::from(entity.class);
             let context = &contexts[class];
             let x = observed[row] as f64;
-            let (amount, exposure) = baseline.rate.effective(full);
+            let [amount, exposure] = baseline.rate.effective(full);
             let Some(prior) = context.prior.or_else(|| own_prior(amount, exposure)) else {
                 // The very first windows of a class too small to say anything: nobody knows.
-                baseline.rate.learn(&self.learning, x, context.level);
+                baseline.rate.learn(&self.learning, [x, context.level]);
                 continue;
             };
             // Events that come in clumps say less about their rate.
@@ -124,17 +124,17 @@ impl RateSeries {
             let predictive = NegativeBinomial::new(variance.mean, variance.dispersion(&usual));
             let newborn = baseline.rate.is_empty();
             let tail = tail_of(&predictive, x, self.direction, newborn);
-            each(row, &predictive, tail);
+            let trusted = each(row, &predictive, tail);
 
-            let (mut value, mut weight) = (x, 1.0);
+            let (mut value, mut weight) = (x, trusted);
             if baseline.rate.settled_share(full) >= SETTLED_MIN {
                 let (mean, reach) = (variance.mean, variance.reach(&usual));
                 value = x.clamp(mean - reach, mean + reach);
-                weight = trust(tail.p());
+                weight *= trust(tail.p());
             }
             let keep = self.learning.keep;
-            let (amount, exposure) = (weight * value, weight * context.level);
-            baseline.rate.learn(&self.learning, amount, exposure);
+            let amounts = [weight * value, weight * context.level];
+            baseline.rate.learn(&self.learning, amounts);
             baseline
                 .overdispersion
                 .learn(x, &variance, &usual, weight, keep);
@@ -170,7 +170,7 @@ impl RateSeries {
                 continue;
             }
             let class = usize::from(entity.class);
-            let (amount, exposure) = baseline.rate.effective(full);
+            let [amount, exposure] = baseline.rate.effective(full);
             let rate = amount / exposure.max(1e-6);
             let usual = &self.classes[class].overdispersion.fit;
             let quadratic = baseline.overdispersion.shrunk_to(usual).quadratic;

@@ -4,9 +4,18 @@
 //! window of one entity. Both variations are intra-class correlations, learnt per class by the
 //! method of moments; the predictive's concentration follows from the two and from how much the
 //! entity has shown.
+//!
+//! What share is usual depends on n: who looks at three parcels has seen each for the first time,
+//! who looks at three hundred comes back to some (a rarefaction curve). The class therefore has a
+//! share per doubling of n, and an entity departs from that curve by a factor on the odds.
+//!
+//! The common mode is the median over the class of observed / expected in this window: while a
+//! carrier's system is down, look-ups miss for everybody.
 
 use super::evidence::{Evidence, Learning};
+use super::rate::trust;
 use super::{Judged, keep_rows};
+use crate::score::class::CommonModeSketch;
 use crate::score::entities::Entity;
 use crate::statistics::{BetaBinomial, FixedSum};
 
@@ -24,14 +33,32 @@ const TRIALS_MIN: u64 = 20;
 const SQUARE_MAX: f64 = 25.0;
 /// Total trials before a class has a share.
 const CLASS_TRIALS_MIN: f64 = 200.0;
+/// Doublings of n that are told apart.
+const DOUBLINGS: usize = 20;
+/// Independent trials that the share of the whole class stands for in each of them.
+const LENT_TO_DOUBLING: f64 = 50.0;
+/// Share of a mature baseline that must be settled before surprise lowers a window's weight.
+const SETTLED_MIN: f64 = 0.4;
+/// No share is closer to none or to all.
+const SHARE_MIN: f64 = 1e-5;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct RatioClass {
-    /// Share, over all entities.
-    share: Option<f64>,
+    /// Hits and trials per doubling of n, discounted; trials as many as were independent.
+    curve: [[f64; 2]; DOUBLINGS],
     /// Sum of squared deviations relative to the binomial's, and their number.
     within: [f64; 2],
     between: f64,
+}
+
+impl Default for RatioClass {
+    fn default() -> Self {
+        RatioClass {
+            curve: [[0.0; 2]; DOUBLINGS],
+            within: [0.0; 2],
+            between: BETWEEN_INITIAL,
+        }
+    }
 }
 
 /// All entities of one series.
@@ -39,8 +66,24 @@ struct RatioClass {
 pub(in crate::score) struct RatioSeries {
     trials_min: u64,
     learning: Learning,
-    baselines: Vec<Evidence>,
+    /// Hits, what the class's curve expected of them, and trials.
+    baselines: Vec<Evidence<3>>,
     classes: Vec<RatioClass>,
+}
+
+/// One entity's window.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    row: usize,
+    class: usize,
+    hits: f64,
+    trials: f64,
+    /// What the class's curve says.
+    of_class: f64,
+    /// What is expected of this entity, before the common mode.
+    share: f64,
+    /// Trials that the share is known from.
+    known: f64,
 }
 
 impl RatioSeries {
@@ -65,40 +108,72 @@ impl RatioSeries {
         self.baselines
             .resize_with(entities.len(), Evidence::default);
         self.classes.resize_with(classes, RatioClass::default);
-        self.learn_classes(entities, appeared);
+        self.learn_spread(entities);
         let full = self.full();
-        for &(row, hits, trials) in appeared {
-            if trials == 0 {
-                continue;
-            }
-            let hits = hits.min(trials);
-            let class = &mut self.classes[usize::from(entities[row].class)];
+        let curves = self.curves(entities, appeared);
+        let samples: Vec<Sample> = appeared
+            .iter()
+            .filter(|(_, _, trials)| *trials > 0)
+            .filter_map(|&(row, hits, trials)| {
+                let class = usize::from(entities[row].class);
+                let curve = curves[class].as_ref()?;
+                let of_class = curve[doubling(trials)];
+                let lent = 1.0 / self.classes[class].between - 1.0;
+                let [seen_hits, seen_expected, seen] = self.baselines[row].effective(full);
+                // How the entity departed from the curve in the past, shrunk to not at all.
+                let past = if seen > 0.0 {
+                    seen_expected / seen
+                } else {
+                    of_class
+                };
+                let shrunk = (lent * past + seen_hits) / (lent + seen);
+                let share = with_odds(of_class, odds(shrunk) / odds(past));
+                Some(Sample {
+                    row,
+                    class,
+                    hits: hits.min(trials) as f64,
+                    trials: trials as f64,
+                    of_class,
+                    share,
+                    known: lent + seen,
+                })
+            })
+            .collect();
+        let common = self.common_modes(entities, &samples);
+        for sample in samples {
+            let class = &mut self.classes[sample.class];
+            let baseline = &mut self.baselines[sample.row];
             let within = class.within();
-            let (k, n) = (hits as f64, trials as f64);
-            let baseline = &mut self.baselines[row];
-            if let Some(class_share) = class.share {
-                let (seen_hits, seen) = baseline.effective(full);
-                let lent = 1.0 / class.between - 1.0;
-                let share = (lent * class_share + seen_hits) / (lent + seen);
-                let correlation = (within + 1.0 / (lent + seen + 1.0)).min(CORRELATION_MAX);
-                if trials >= self.trials_min {
-                    let predictive = BetaBinomial::new(share, 1.0 / correlation - 1.0);
-                    let tail = predictive.upper(k, n);
-                    each(
-                        row,
-                        Judged {
-                            expected: predictive.share(),
-                            tail,
-                        },
-                    );
+            let (k, n) = (sample.hits, sample.trials);
+            let share = with_odds(sample.share, common[sample.class]);
+            let mut weight = 1.0;
+            let correlation = (within + 1.0 / (sample.known + 1.0)).min(CORRELATION_MAX);
+            if n >= self.trials_min as f64 {
+                let predictive = BetaBinomial::new(share, 1.0 / correlation - 1.0);
+                let tail = predictive.upper(k, n);
+                each(sample.row, Judged::new(predictive.share(), tail));
+                if baseline.settled_share(full) >= SETTLED_MIN {
+                    weight = trust(tail.p());
                 }
-                if trials >= TRIALS_MIN {
-                    class.learn_within(k / n, n, share, self.learning.keep);
-                }
+            }
+            if n >= TRIALS_MIN as f64 {
+                class.learn_within(k / n, n, share, self.learning.keep);
             }
             // A window's trials are alike: they say no more than so many independent ones.
-            let independent = n / (1.0 + (n - 1.0) * within);
-            baseline.learn(&self.learning, k / n * independent, independent);
+            let independent = weight * n / (1.0 + (n - 1.0) * within);
+            // In the frame of an ordinary window: what moved everybody is taken out again.
+            let hits = with_odds(clamped(k / n), 1.0 / common[sample.class]);
+            let hits = if k > 0.0 { hits * independent } else { 0.0 };
+            baseline.learn(
+                &self.learning,
+                [hits, sample.of_class * independent, independent],
+            );
+            let cell = &mut class.curve[doubling(n as u64)];
+            *cell = [cell[0] + hits, cell[1] + independent];
+        }
+        let keep = f64::from(self.learning.keep);
+        for class in &mut self.classes {
+            class.curve = class.curve.map(|cell| cell.map(|sum| sum * keep));
         }
     }
 
@@ -107,66 +182,87 @@ impl RatioSeries {
         self.learning.windows_per_week * 20.0
     }
 
-    fn learn_classes(&mut self, entities: &[Entity], appeared: &[(usize, u64, u64)]) {
+    /// Per class the share usual at each doubling of n; before anything is known, the class is
+    /// what appears now.
+    fn curves(
+        &self,
+        entities: &[Entity],
+        appeared: &[(usize, u64, u64)],
+    ) -> Vec<Option<[f64; DOUBLINGS]>> {
+        let mut now = vec![[[0.0; 2]; DOUBLINGS]; self.classes.len()];
+        for &(row, hits, trials) in appeared.iter().filter(|(_, _, trials)| *trials > 0) {
+            let n = trials as f64;
+            let independent = n / (1.0 + (n - 1.0) * WITHIN_INITIAL);
+            let share = hits.min(trials) as f64 / n;
+            let cell = &mut now[usize::from(entities[row].class)][doubling(trials)];
+            *cell = [cell[0] + share * independent, cell[1] + independent];
+        }
+        let known = |curve: &[[f64; 2]; DOUBLINGS]| {
+            let total = curve.iter().map(|[_, trials]| trials).sum::<f64>();
+            (total >= CLASS_TRIALS_MIN).then_some(*curve)
+        };
+        self.classes
+            .iter()
+            .zip(now)
+            .map(|(class, now)| {
+                let curve = known(&class.curve).or_else(|| known(&now))?;
+                let [hits, trials] = curve
+                    .iter()
+                    .fold([0.0; 2], |sum, cell| [sum[0] + cell[0], sum[1] + cell[1]]);
+                let whole = (hits + 0.5) / (trials + 1.0);
+                Some(curve.map(|[hits, trials]| {
+                    clamped((hits + LENT_TO_DOUBLING * whole) / (trials + LENT_TO_DOUBLING))
+                }))
+            })
+            .collect()
+    }
+
+    /// By what factor on the odds every share of a class is higher in this window; 1 where it
+    /// is not.
+    fn common_modes(&self, entities: &[Entity], samples: &[Sample]) -> Vec<f64> {
+        let mut sketches = vec![CommonModeSketch::new(0.0); self.classes.len()];
+        for sample in samples {
+            let within = self.classes[sample.class].within();
+            // Relative variance of a share's estimate, beyond that of counting.
+            let scatter = within * (1.0 - sample.share) / sample.share;
+            let expected = sample.trials * sample.share;
+            let pool = entities[sample.row].pool;
+            sketches[sample.class].add(sample.hits as u64, expected, scatter, pool);
+        }
+        sketches
+            .into_iter()
+            .map(|sketch| sketch.read().ratio.max(1.0))
+            .collect()
+    }
+
+    /// How the entities of a class differ from its curve.
+    fn learn_spread(&mut self, entities: &[Entity]) {
         #[derive(Clone, Copy, Default)]
         struct Totals {
-            hits: FixedSum,
-            trials: FixedSum,
-            share: FixedSum,
             square: FixedSum,
             noise: FixedSum,
+            binomial: FixedSum,
             entities: f64,
         }
         let full = self.full();
         let mut totals = vec![Totals::default(); self.classes.len()];
         for (baseline, entity) in self.baselines.iter().zip(entities) {
-            let (hits, trials) = baseline.effective(full);
-            if trials < 1.0 {
+            let [hits, expected, trials] = baseline.effective(full);
+            if trials < TRIALS_MIN as f64 {
                 continue;
             }
+            let (share, expected) = (hits / trials, expected / trials);
             let class = &mut totals[usize::from(entity.class)];
-            class.hits.add(hits);
-            class.trials.add(trials);
-            if trials >= TRIALS_MIN as f64 {
-                let share = hits / trials;
-                class.share.add(share);
-                class.square.add(share * share);
-                class.noise.add(share * (1.0 - share) / trials);
-                class.entities += 1.0;
-            }
-        }
-        // Before anything is known, the class is what appears now.
-        for &(row, hits, trials) in appeared {
-            let class = usize::from(entities[row].class);
-            if self.classes[class].share.is_none() {
-                let n = trials as f64;
-                let independent = n / (1.0 + (n - 1.0).max(0.0) * WITHIN_INITIAL);
-                totals[class]
-                    .hits
-                    .add(hits.min(trials) as f64 / n.max(1.0) * independent);
-                totals[class].trials.add(independent);
-            }
+            class.square.add((share - expected).powi(2));
+            class.noise.add(expected * (1.0 - expected) / trials);
+            class.binomial.add(expected * (1.0 - expected));
+            class.entities += 1.0;
         }
         for (class, totals) in self.classes.iter_mut().zip(totals) {
-            let trials = totals.trials.get();
-            if trials < CLASS_TRIALS_MIN && class.share.is_none() {
-                continue;
-            }
-            let share = ((totals.hits.get() + 0.5) / (trials + 1.0)).clamp(1e-4, 1.0 - 1e-4);
-            class.share = Some(share);
             let n = totals.entities;
-            let mean = if n > 0.0 {
-                totals.share.get() / n
-            } else {
-                share
-            };
-            let variance = if n > 1.0 {
-                (totals.square.get() / n - mean * mean - totals.noise.get() / n).max(0.0)
-            } else {
-                0.0
-            };
-            let spread = variance / (mean * (1.0 - mean)).max(1e-4);
-            let between = (INITIAL_WEIGHT * BETWEEN_INITIAL + n * spread) / (INITIAL_WEIGHT + n);
+            let excess = (totals.square.get() - totals.noise.get()).max(0.0);
+            let spread = n * excess / totals.binomial.get().max(1e-4 * n.max(1.0));
+            let between = (INITIAL_WEIGHT * BETWEEN_INITIAL + spread) / (INITIAL_WEIGHT + n);
             class.between = between.clamp(CORRELATION_MIN, CORRELATION_MAX);
         }
     }
@@ -180,8 +276,28 @@ impl RatioSeries {
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {
-        self.baselines.capacity() * size_of::<Evidence>()
+        self.baselines.capacity() * size_of::<Evidence<3>>()
     }
+}
+
+/// Which doubling of n it is.
+fn doubling(trials: u64) -> usize {
+    (trials.max(1).ilog2() as usize).min(DOUBLINGS - 1)
+}
+
+fn clamped(share: f64) -> f64 {
+    share.clamp(SHARE_MIN, 1.0 - SHARE_MIN)
+}
+
+fn odds(share: f64) -> f64 {
+    let share = clamped(share);
+    share / (1.0 - share)
+}
+
+/// The share whose odds are this many times as high.
+fn with_odds(share: f64, factor: f64) -> f64 {
+    let odds = odds(share) * factor;
+    clamped(odds / (1.0 + odds))
 }
 
 impl RatioClass {

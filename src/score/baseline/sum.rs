@@ -99,17 +99,17 @@ impl SumSeries {
             let (sum, summands) = (values.sums[row] as f64, values.summands[row] as f64);
             let mut weight = 1.0;
             if summands > 0.0 && class.summands >= SUMMANDS_MIN {
-                let (amount, exposure) = evidence.effective(full);
+                let [amount, exposure] = evidence.effective(full);
                 let known = exposure + LENT_SUMMANDS;
                 let size = ((amount + LENT_SUMMANDS * class.mean) / known).max(SIZE_MIN);
                 let variance = variance_of(summands, size, known);
                 let tail = class.tail(summands, size, known, sum);
                 let expected = variance.mean;
-                each(row, Judged { expected, tail });
+                each(row, Judged::new(expected, tail));
                 weight = trust(tail.p());
                 deviations[number].add(sum, &variance, &class.overdispersion.fit);
             }
-            evidence.learn(&self.learning, weight * sum, weight * summands);
+            evidence.learn(&self.learning, [weight * sum, weight * summands]);
         }
         let keep = f64::from(self.learning.keep);
         for (number, class) in self.classes.iter_mut().enumerate() {
@@ -122,8 +122,8 @@ impl SumSeries {
     fn learn_means(&mut self, entities: &[Entity], values: SumValues<'_>, full: f64) {
         let mut totals = vec![[FixedSum::default(); 2]; self.classes.len()];
         for (row, (evidence, entity)) in self.means.iter().zip(entities).enumerate() {
-            let (amount, exposure) = if evidence.is_empty() {
-                (values.sums[row] as f64, values.summands[row] as f64)
+            let [amount, exposure] = if evidence.is_empty() {
+                [values.sums[row] as f64, values.summands[row] as f64]
             } else {
                 evidence.effective(full)
             };

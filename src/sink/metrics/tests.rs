@@ -15,6 +15,7 @@ fn alert(detection: &str, actor: &str, severity: Severity) -> Alert {
         class: AlertClass::Harvesting,
         severity,
         entity: BTreeMap::from([("actor", actor.to_owned())]),
+        members: Vec::new(),
         window: AlertWindow {
             start: EventTime(0),
             end: EventTime(3_600_000),
@@ -96,6 +97,7 @@ fn the_names_of_the_contract_are_there() {
         "vigie_kafka_lag_messages",
         "vigie_entities",
         "vigie_entities_evicted_total",
+        "vigie_parcels_evicted_total",
         "vigie_state_bytes",
         "vigie_tests_total",
         "vigie_checkpoint_last_success_timestamp_seconds",

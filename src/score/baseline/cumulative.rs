@@ -1,0 +1,164 @@
+//! Low and slow: a count that is a little higher than usual, window after window.
+//!
+//! For each of a few designed shifts δ the likelihood ratio of the window's count under δ times
+//! the expected mean, against the expected mean itself, is multiplied up; the product never falls
+//! below 1 (Page's CUSUM, here of negative binomials: Höhle and Paul 2008). The mixture of these
+//! products is an e-detector (Shin, Ramdas and Rinaldo 2022): on traffic that is what the baseline
+//! says, the mean time until it reaches 1 / p is at least 1 / p windows, whatever the shift looked
+//! for. That p is what is reported.
+//!
+//! One window can add no more than a few units to the logarithm, so that a single burst, which
+//! other tests are for, does not raise it; and the baseline learns the less the higher the
+//! product stands, so that it is not taught what is being found.
+//!
+//! What it cannot see: a shift below some ×1.15, which stays within what a baseline may learn.
+
+use super::rate::RateSeries;
+use super::{Judged, Learning, keep_rows};
+use crate::detection::Direction;
+use crate::domain::{EventTime, Span};
+use crate::score::entities::Entity;
+use crate::statistics::{NegativeBinomial, PValue, Tail};
+
+/// Shifts that are looked for.
+const SHIFTS: [f64; 3] = [1.3, 1.7, 3.0];
+/// The most that one window adds to ln of a product.
+const STEP_MAX: f64 = 2.5;
+/// ln of a product is held here.
+const LN_MAX: f64 = 60.0;
+/// From this product on the baseline learns less: as the inverse of its square root.
+const LEARNS_UNTIL: f64 = 10.0;
+const TRUST_MIN: f64 = 0.1;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Products {
+    ln: [f32; SHIFTS.len()],
+}
+
+impl Products {
+    fn step(&mut self, predictive: &NegativeBinomial, x: f64) {
+        for (ln, shift) in self.ln.iter_mut().zip(SHIFTS) {
+            let step = predictive.ln_ratio(x, shift).min(STEP_MAX);
+            *ln = (f64::from(*ln).max(0.0) + step).clamp(0.0, LN_MAX) as f32;
+        }
+    }
+
+    /// The mixture.
+    fn evidence(&self) -> f64 {
+        let sum: f64 = self.ln.iter().map(|ln| f64::from(*ln).exp()).sum();
+        sum / SHIFTS.len() as f64
+    }
+}
+
+/// All entities of one series.
+#[derive(Debug)]
+pub(in crate::score) struct CumulativeSeries {
+    rates: RateSeries,
+    products: Vec<Products>,
+}
+
+impl CumulativeSeries {
+    pub(in crate::score) fn new(window: Span, learning: Learning) -> CumulativeSeries {
+        CumulativeSeries {
+            rates: RateSeries::new(Direction::Up, window, learning),
+            products: Vec::new(),
+        }
+    }
+
+    /// As [`RateSeries::judge`].
+    pub(in crate::score) fn judge(
+        &mut self,
+        entities: &[Entity],
+        classes: usize,
+        observed: &[u64],
+        start: EventTime,
+        mut each: impl FnMut(usize, Judged),
+    ) {
+        self.products.resize_with(entities.len(), Products::default);
+        let products = &mut self.products;
+        let step = |row: usize, predictive: &NegativeBinomial, _| {
+            let product = &mut products[row];
+            product.step(predictive, observed[row] as f64);
+            let evidence = product.evidence();
+            let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0);
+            each(row, Judged::new(predictive.mean(), tail));
+            (LEARNS_UNTIL / evidence).sqrt().clamp(TRUST_MIN, 1.0)
+        };
+        self.rates.judge(entities, classes, observed, start, step);
+    }
+
+    pub(in crate::score) fn next_day(&mut self) {
+        self.rates.next_day();
+    }
+
+    pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
+        self.rates.keep(marks);
+        keep_rows(&mut self.products, marks);
+    }
+
+    pub(in crate::score) fn bytes(&self) -> usize {
+        self.rates.bytes() + self.products.capacity() * size_of::<Products>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, Gamma, Poisson};
+    use rand_pcg::Pcg64;
+
+    const MEAN: f64 = 50.0;
+    const CV: f64 = 0.3;
+
+    /// Windows until the evidence reaches `level`, at this shift, or `most`.
+    fn run_length(shift: f64, level: f64, most: u32, rng: &mut Pcg64) -> u32 {
+        let predictive = NegativeBinomial::new(MEAN, CV * CV);
+        let noise = Gamma::new(1.0 / (CV * CV), CV * CV).unwrap();
+        let mut products = Products::default();
+        for window in 1..=most {
+            let mean = MEAN * shift * noise.sample(rng);
+            products.step(&predictive, Poisson::new(mean).unwrap().sample(rng));
+            if products.evidence() >= level {
+                return window;
+            }
+        }
+        most
+    }
+
+    fn mean_run_length(shift: f64, level: f64, most: u32) -> f64 {
+        let mut rng = Pcg64::seed_from_u64(4);
+        let runs = 300;
+        let sum: u32 = (0..runs)
+            .map(|_| run_length(shift, level, most, &mut rng))
+            .sum();
+        f64::from(sum) / f64::from(runs)
+    }
+
+    #[test]
+    fn without_a_shift_the_mean_time_to_an_alarm_is_at_least_what_p_says() {
+        for level in [10.0, 100.0] {
+            let mean = mean_run_length(1.0, level, 4_000);
+            assert!(mean >= level, "{level}: {mean}");
+        }
+    }
+
+    #[test]
+    fn a_small_shift_is_found_within_weeks_and_a_larger_one_within_days() {
+        let level = 1e3;
+        let (small, large) = (
+            mean_run_length(1.3, level, 1_000),
+            mean_run_length(1.6, level, 1_000),
+        );
+        assert!(small < 35.0, "×1.3 takes {small} days");
+        assert!(large < 12.0, "×1.6 takes {large} days");
+    }
+
+    #[test]
+    fn one_burst_alone_does_not_raise_it() {
+        let predictive = NegativeBinomial::new(MEAN, CV * CV);
+        let mut products = Products::default();
+        products.step(&predictive, 1e6);
+        assert!(products.evidence() < 13.0, "{}", products.evidence());
+    }
+}

@@ -1,0 +1,284 @@
+//! Mixes: does a category have a larger share of an entity's events than usual?
+//!
+//! Every category that occurs is a share of its own, beta-binomial around the entity's past share
+//! shrunk to its class's; the smallest of these p-values, times their number (Bonferroni), is the
+//! mix's. An event can fall into several categories (data classes returned) or one (a chapter of
+//! the tariff); the bound holds either way. The category that decided is told.
+//!
+//! The common mode is taken per category: a new version of a client, or a reform of the tariff,
+//! moves everybody's mix.
+//!
+//! What it cannot see: a category that shrinks, other than by what grows in its place.
+
+use super::evidence::{Evidence, Learning};
+use super::rate::trust;
+use super::{Judged, keep_rows};
+use crate::score::class::CommonModeSketch;
+use crate::score::entities::Entity;
+use crate::statistics::{BetaBinomial, PValue, Tail};
+use compact_str::CompactString;
+
+/// Categories of a class that are told apart; further ones are one.
+const CATEGORIES_MAX: usize = 40;
+/// Correlation within a window, before anything was seen, and for how many windows that stands.
+const WITHIN_INITIAL: f64 = 0.05;
+const WITHIN_WINDOWS: f64 = 20.0;
+const WITHIN_MIN: f64 = 0.002;
+const WITHIN_MAX: f64 = 0.5;
+/// A window's squared deviation beyond so many times the usual is learnt as if it stood there.
+const SQUARE_MAX: f64 = 25.0;
+/// Trials that the class's mix stands for with an entity.
+const LENT_TRIALS: f64 = 20.0;
+/// Trials of a class before its mix says anything.
+const CLASS_TRIALS_MIN: f64 = 200.0;
+/// No share is closer to none or to all.
+const SHARE_MIN: f64 = 1e-4;
+const SETTLED_MIN: f64 = 0.4;
+
+/// One entity's window: how many trials, and how often each category occurred.
+#[derive(Clone, Debug)]
+pub(in crate::score) struct MixValues<'v> {
+    pub(in crate::score) row: usize,
+    pub(in crate::score) trials: u64,
+    pub(in crate::score) hits: Vec<(&'v str, u64)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct MixClass {
+    names: Vec<CompactString>,
+    /// Discounted hits per category, and trials.
+    hits: Vec<f64>,
+    trials: f64,
+    /// Sum of correlations within windows, and their number.
+    within: [f64; 2],
+}
+
+#[derive(Clone, Debug, Default)]
+struct MixBaseline {
+    trials: Evidence<1>,
+    /// Per category of the class, as far as any occurred.
+    hits: Vec<Evidence<1>>,
+}
+
+/// All entities of one series.
+#[derive(Debug)]
+pub(in crate::score) struct MixSeries {
+    trials_min: u64,
+    learning: Learning,
+    baselines: Vec<MixBaseline>,
+    classes: Vec<MixClass>,
+}
+
+impl MixSeries {
+    pub(in crate::score) fn new(trials_min: u64, learning: Learning) -> MixSeries {
+        MixSeries {
+            trials_min,
+            learning,
+            baselines: Vec::new(),
+            classes: Vec::new(),
+        }
+    }
+
+    /// Judges the entities that appeared, in order of their keys; tells `each` of every entity
+    /// that could be judged its largest category's observed share, what was expected of it, and
+    /// its name; learns.
+    pub(in crate::score) fn judge(
+        &mut self,
+        entities: &[Entity],
+        classes: usize,
+        appeared: &[MixValues<'_>],
+        mut each: impl FnMut(usize, f64, Judged, &str),
+    ) {
+        self.baselines
+            .resize_with(entities.len(), MixBaseline::default);
+        self.classes.resize_with(classes, MixClass::default);
+        self.name_categories(entities, appeared);
+        let common = self.common_modes(entities, appeared);
+        let full = self.learning.windows_per_week * 20.0;
+        let mut now = self.classes.clone();
+        for values in appeared.iter().filter(|values| values.trials > 0) {
+            let number = usize::from(entities[values.row].class);
+            let class = &self.classes[number];
+            let baseline = &mut self.baselines[values.row];
+            let counts = class.counts(values);
+            let shares = class.shares_of(baseline, full, &common[number]);
+            let n = values.trials as f64;
+            let within = class.within();
+            let mut weight = 1.0;
+            if class.trials >= CLASS_TRIALS_MIN {
+                let [seen] = baseline.trials.effective(full);
+                let doubt = 1.0 / (seen + LENT_TRIALS + 1.0);
+                let concentration = 1.0 / (within + doubt).min(WITHIN_MAX) - 1.0;
+                if values.trials >= self.trials_min {
+                    let occurring = counts.iter().filter(|count| **count > 0).count() as f64;
+                    let strongest = (0..counts.len())
+                        .filter(|category| counts[*category] > 0)
+                        .map(|category| {
+                            let law = BetaBinomial::new(shares[category], concentration);
+                            (law.upper(counts[category] as f64, n).p(), category)
+                        })
+                        .min();
+                    if let Some((p, category)) = strongest {
+                        let p = PValue::from_ln(p.ln() + occurring.ln());
+                        let judged = Judged::new(shares[category], Tail::new(p, 0.0));
+                        let observed = counts[category] as f64 / n;
+                        each(values.row, observed, judged, &class.names[category]);
+                        if baseline.trials.settled_share(full) >= SETTLED_MIN {
+                            weight = trust(p);
+                        }
+                    }
+                }
+                now[number].learn_within(&counts, &shares, n);
+            }
+            // A window's trials are alike: they say no more than so many independent ones.
+            let independent = weight * n / (1.0 + (n - 1.0) * within);
+            baseline.trials.learn(&self.learning, [independent]);
+            baseline.hits.resize_with(counts.len(), Evidence::default);
+            now[number].trials += independent;
+            for (category, count) in counts.iter().enumerate() {
+                let hits = *count as f64 / n * independent;
+                baseline.hits[category].learn(&self.learning, [hits]);
+                now[number].hits[category] += hits;
+            }
+        }
+        let keep = f64::from(self.learning.keep);
+        for class in &mut now {
+            class.trials *= keep;
+            class.hits.iter_mut().for_each(|hits| *hits *= keep);
+        }
+        self.classes = now;
+    }
+
+    /// Categories get their numbers in the order of their names, window by window.
+    fn name_categories(&mut self, entities: &[Entity], appeared: &[MixValues<'_>]) {
+        let mut new: Vec<(usize, &str)> = appeared
+            .iter()
+            .flat_map(|values| {
+                let class = usize::from(entities[values.row].class);
+                values.hits.iter().map(move |(name, _)| (class, *name))
+            })
+            .filter(|(class, name)| !self.classes[*class].names.iter().any(|known| known == name))
+            .collect();
+        new.sort_unstable();
+        new.dedup();
+        for (class, name) in new {
+            let class = &mut self.classes[class];
+            if class.names.len() < CATEGORIES_MAX {
+                class.names.push(CompactString::new(name));
+                class.hits.push(0.0);
+            }
+        }
+    }
+
+    /// Per class and category, by what factor its share is larger for everybody in this window.
+    fn common_modes(&self, entities: &[Entity], appeared: &[MixValues<'_>]) -> Vec<Vec<f64>> {
+        let sketch = CommonModeSketch::new(0.0);
+        let mut sketches: Vec<Vec<CommonModeSketch>> = self
+            .classes
+            .iter()
+            .map(|class| vec![sketch.clone(); class.names.len()])
+            .collect();
+        let full = self.learning.windows_per_week * 20.0;
+        for values in appeared.iter().filter(|values| values.trials > 0) {
+            let entity = &entities[values.row];
+            let number = usize::from(entity.class);
+            let class = &self.classes[number];
+            let ones = vec![1.0; class.names.len()];
+            let shares = class.shares_of(&self.baselines[values.row], full, &ones);
+            for (category, count) in class.counts(values).into_iter().enumerate() {
+                let share = shares[category];
+                let scatter = class.within() * (1.0 - share) / share;
+                let expected = values.trials as f64 * share;
+                sketches[number][category].add(count, expected, scatter, entity.pool);
+            }
+        }
+        sketches
+            .into_iter()
+            .map(|class| {
+                class
+                    .into_iter()
+                    .map(|sketch| sketch.read().ratio.max(1.0))
+                    .collect()
+            })
+            .collect()
+    }
+
+    pub(in crate::score) fn next_day(&mut self) {
+        for baseline in &mut self.baselines {
+            baseline.trials.next_day();
+            baseline.hits.iter_mut().for_each(Evidence::next_day);
+        }
+    }
+
+    pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
+        keep_rows(&mut self.baselines, marks);
+    }
+
+    pub(in crate::score) fn bytes(&self) -> usize {
+        let categories: usize = self
+            .baselines
+            .iter()
+            .map(|baseline| baseline.hits.capacity())
+            .sum();
+        self.baselines.capacity() * size_of::<MixBaseline>() + categories * size_of::<Evidence<1>>()
+    }
+}
+
+impl MixClass {
+    /// Counts per category; what has no place of its own falls into the last.
+    fn counts(&self, values: &MixValues<'_>) -> Vec<u64> {
+        let mut counts = vec![0; self.names.len()];
+        let Some(last) = counts.len().checked_sub(1) else {
+            return counts;
+        };
+        for (name, count) in &values.hits {
+            let category = self.names.iter().position(|known| known == name);
+            counts[category.unwrap_or(last)] += (*count).min(values.trials);
+        }
+        counts
+            .iter_mut()
+            .for_each(|count| *count = (*count).min(values.trials));
+        counts
+    }
+
+    /// What is expected of an entity, category by category.
+    fn shares_of(&self, baseline: &MixBaseline, full: f64, common: &[f64]) -> Vec<f64> {
+        let [seen] = baseline.trials.effective(full);
+        let none = Evidence::default();
+        (0..self.names.len())
+            .map(|category| {
+                let of_class = (self.hits[category] + 0.5) / (self.trials + 1.0);
+                let [hits] = baseline.hits.get(category).unwrap_or(&none).effective(full);
+                let share = (LENT_TRIALS * of_class + hits) / (LENT_TRIALS + seen);
+                (share * common[category]).clamp(SHARE_MIN, 1.0 - SHARE_MIN)
+            })
+            .collect()
+    }
+
+    fn within(&self) -> f64 {
+        let [sum, windows] = self.within;
+        let correlation = (sum + WITHIN_WINDOWS * WITHIN_INITIAL) / (windows + WITHIN_WINDOWS);
+        correlation.clamp(WITHIN_MIN, WITHIN_MAX)
+    }
+
+    fn learn_within(&mut self, counts: &[u64], shares: &[f64], n: f64) {
+        if n < 10.0 || counts.is_empty() {
+            return;
+        }
+        let squares: f64 = counts
+            .iter()
+            .zip(shares)
+            .map(|(count, share)| {
+                (*count as f64 / n - share).powi(2) / (share * (1.0 - share)).max(1e-3)
+            })
+            .sum();
+        let mean = squares / counts.len() as f64;
+        let usual = self.within() + 1.0 / n;
+        let correlation = (mean.min(SQUARE_MAX * usual) - 1.0 / n) / (1.0 - 1.0 / n);
+        const MEMORY: f64 = 0.9998;
+        self.within = [
+            MEMORY * self.within[0] + correlation,
+            MEMORY * self.within[1] + 1.0,
+        ];
+    }
+}

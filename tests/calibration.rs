@@ -62,7 +62,11 @@ fn uniform(number: usize) -> f64 {
 }
 
 fn p_values(seed: u64) -> BTreeMap<(String, Span), Vec<f64>> {
-    let scene = Scene::of(Settings::small_hub(seed).quiet());
+    // Without buyers, who come once: they have no baseline to be tested against.
+    let scene = Scene::of(Settings {
+        looks_per_parcel: 0.0,
+        ..Settings::small_hub(seed).quiet()
+    });
     let lines = scene.lines(DAYS);
     let counted_from = lines[0].0.floor(Span::DAY) + UNCOUNTED;
     let config = Config::parse("null", "time: { bound: none }", Path::new(".")).unwrap();

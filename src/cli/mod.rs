@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod evaluate;
 mod logging;
+mod producer;
 mod replay;
 mod run;
 mod simulate;

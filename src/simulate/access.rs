@@ -155,7 +155,7 @@ impl Access {
                 known.reads_per_day
                     * *factor
                     * known.stay.level(hour)
-                    * level(settings, hour, Rate::Actor, actor as usize)
+                    * level(settings, hour, Rate::Actor(role), actor as usize)
             }));
             let mut random = stream(seed, Purpose::ClassHour, (index << 8) + 1 + n as u64);
             let common = &mut self.common[n];

@@ -136,6 +136,19 @@ impl Touch {
             page: None,
         }
     }
+
+    /// The same, but nothing is found under the reference.
+    pub(super) fn find_nothing(&mut self) {
+        if let Subject::Parcel(parcel) = self.subject {
+            self.subject = Subject::Reference {
+                serial: parcel.serial,
+                mistyped: false,
+            };
+        }
+        self.relation = Relation::Unknown;
+        self.outcome = Outcome::NotFound;
+        self.records = 0;
+    }
 }
 
 /// What happened.

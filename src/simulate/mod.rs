@@ -60,7 +60,7 @@ pub use settings::{Settings, Split};
 use crate::domain::{
     EpisodeLabel, Event, EventLabel, EventTime, Intensity, Label, RunLabel, Span, Text,
 };
-use draft::Source;
+use draft::{Source, What};
 use episode::ledger::Ledger;
 use episode::stage::Stage;
 use movement::{Fate, Inductor, JOURNEY_MAX, Yard};
@@ -98,6 +98,7 @@ impl Hub {
             ..settings
         };
         settings.injections.extend(scrapers(&settings));
+        settings.regimes.extend(regime::random_outages(&settings));
         let mut population = population::Population::new(&settings);
         let mut ledger = Ledger::default();
         let stage = Stage::new(&settings, &mut population, &mut ledger);
@@ -107,7 +108,7 @@ impl Hub {
             access: access::Access::new(&settings, &population),
             buyers: buyers::Buyers::new(&settings),
             stock: stock::Stock::new(&population, settings.parcels_per_day),
-            outbox: outbox::Outbox::new(before),
+            outbox: outbox::Outbox::new(before, regime::outages(&settings)),
             now: before,
             settings,
             population,
@@ -194,10 +195,11 @@ impl Hub {
             .collect()
     }
 
-    /// The accounts of registered pollers.
+    /// The accounts of registered integrations, which poll by contract.
     pub fn pollers(&self) -> Vec<String> {
         let pollers = self.population.pollers.iter();
-        pollers
+        let registered = pollers.chain(&self.population.registered);
+        registered
             .map(|actor| self.population.actors[*actor as usize].name.clone())
             .collect()
     }
@@ -225,8 +227,11 @@ impl Hub {
             outbox: &mut self.outbox,
         };
         self.stage.step(start, &mut yard);
-        let (stage, ledger) = (&self.stage, &mut self.ledger);
-        let arrived = self.outbox.end_minute(&self.settings, |draft| {
+        let (stage, ledger, settings) = (&self.stage, &mut self.ledger, &self.settings);
+        let arrived = self.outbox.end_minute(settings, |draft| {
+            if let What::Touch(touch) = &mut draft.what {
+                regime::trouble(settings, touch, draft.time, draft.id);
+            }
             let is_seen = stage.touch_up(draft);
             if is_seen {
                 ledger.book(draft);
@@ -252,7 +257,7 @@ impl Hub {
     }
 
     fn move_parcels(&mut self) {
-        let stage = &self.stage;
+        let (stage, settings) = (&self.stage, &self.settings);
         let mut yard = Yard {
             population: &self.population,
             stock: &mut self.stock,
@@ -260,6 +265,7 @@ impl Hub {
         };
         self.movement
             .step(self.now, &mut yard, |parcel, time, dice| {
+                regime::reform(settings, parcel, time);
                 stage.meddle(parcel, time, dice)
             });
     }

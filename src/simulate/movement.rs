@@ -11,7 +11,7 @@ use super::population::{Lane, Population};
 use super::random::{
     Purpose, Random, Urn, between, gamma_step, index_below, lognormal, mix, poisson, stream, unit,
 };
-use super::regime::{Rate, level};
+use super::regime::{Rate, dwell_and_checks, level};
 use super::season::{Rhythm, Season};
 use super::serial::Serials;
 use super::settings::Settings;
@@ -19,7 +19,7 @@ use super::stock::{Parcel, Stock};
 use crate::domain::{EventTime, Span};
 use rand::{Rng, RngExt};
 
-/// From accepting to delivering takes less than this.
+/// From accepting to delivering takes less than this where nobody strikes.
 pub(super) const JOURNEY_MAX: Span = Span::hours(36);
 
 const MINUTES_PER_DAY: f64 = 1_440.0;
@@ -52,6 +52,9 @@ pub(super) struct Inductor {
     ids: Ids,
     random: Random,
     lost_scan_share: f64,
+    /// How many times as long parcels wait before they depart, and how often they are inspected.
+    dwell: f64,
+    checks: f64,
 }
 
 /// Where a parcel leaves its traces.
@@ -74,7 +77,14 @@ impl Inductor {
             ids: Ids::new(settings.seed, source),
             random: stream(settings.seed, Purpose::Movement, 1 + lot),
             lost_scan_share: settings.lost_scan_share,
+            dwell: 1.0,
+            checks: 1.0,
         }
+    }
+
+    /// Takes in what the regimes of the hour do to journeys.
+    pub(super) fn begin_hour(&mut self, settings: &Settings, hour: EventTime) {
+        (self.dwell, self.checks) = dwell_and_checks(settings, hour);
     }
 
     /// Inducts a parcel on `lane` at `time`, after `meddle` had its way with it. Draws equally
@@ -113,7 +123,8 @@ impl Inductor {
         if !fate.is_lost {
             yard.stock.push(parcel);
         }
-        for (step, at) in journey(time, random).into_iter().flatten() {
+        let journey = journey(time, self.dwell, self.checks, random);
+        for (step, at) in journey.into_iter().flatten() {
             let id = self.ids.next();
             let is_recorded = unit(mix(id ^ LOST_SALT)) >= self.lost_scan_share;
             if fate.is_lost || fate.skipped == Some(step) || !is_recorded {
@@ -153,17 +164,22 @@ fn declared_cents(random: &mut Random) -> u32 {
 }
 
 /// The scans of a parcel that is accepted at `time`.
-fn journey(time: EventTime, random: &mut Random) -> [Option<(Step, EventTime)>; 6] {
+fn journey(
+    time: EventTime,
+    dwell: f64,
+    checks: f64,
+    random: &mut Random,
+) -> [Option<(Step, EventTime)>; 6] {
     let mut later = |from: EventTime, low_hours: f64, high_hours: f64| {
         from + Span((between(random, low_hours, high_hours) * Span::HOUR.0 as f64) as i64)
     };
     let inspected = later(time, 0.2, 1.5);
     let held = later(inspected, 0.2, 1.5);
-    let departed = later(held, 0.5, 6.0);
+    let departed = later(held, 0.5 * dwell, 6.0 * dwell);
     let arrived = later(departed, 2.0, 10.0);
     let delivered = later(arrived, 3.0, 14.0);
-    let is_inspected = random.random::<f64>() < 0.4;
-    let is_held = random.random::<f64>() < 0.06;
+    let is_inspected = random.random::<f64>() < 0.4 * checks;
+    let is_held = random.random::<f64>() < 0.06 * checks;
     [
         Some((Step::Accepting, time)),
         is_inspected.then_some((Step::Inspecting, inspected)),
@@ -215,6 +231,7 @@ impl Movement {
         population: &Population,
         hour: EventTime,
     ) {
+        self.inductor.begin_hour(settings, hour);
         let index = hour.index(Span::HOUR) as u64;
         let seed = settings.seed;
         let correlation = settings.hour_correlation;

@@ -44,12 +44,19 @@ pub(super) struct Outbox {
     minute_end: EventTime,
     happened: Vec<Draft>,
     arrived: Vec<(EventTime, Draft)>,
+    /// From when to when nothing happens.
+    outages: Vec<(EventTime, EventTime)>,
 }
 
+/// What was held up by an outage is caught up with at this many times the usual rate, the usual
+/// included.
+pub(super) const CATCH_UP: i64 = 4;
+
 impl Outbox {
-    /// Nothing has happened before `start`.
-    pub(super) fn new(start: EventTime) -> Outbox {
+    /// Nothing has happened before `start`, and nothing happens in the `outages`.
+    pub(super) fn new(start: EventTime, outages: Vec<(EventTime, EventTime)>) -> Outbox {
         Outbox {
+            outages,
             agenda: Agenda::new(start),
             spent: Vec::new(),
             minute_end: start.floor(Span::MINUTE),
@@ -73,8 +80,14 @@ impl Outbox {
         self.spent = due;
     }
 
-    /// Notes what happens at `draft.time`, in this minute or later.
-    pub(super) fn put(&mut self, draft: Draft) {
+    /// Notes what happens at `draft.time`, in this minute or later; what an outage holds up
+    /// happens soon after it.
+    pub(super) fn put(&mut self, mut draft: Draft) {
+        for (start, end) in &self.outages {
+            if *start <= draft.time && draft.time < *end {
+                draft.time = *end + Span((draft.time - *start).0 / (CATCH_UP - 1));
+            }
+        }
         if draft.time < self.minute_end {
             self.happened.push(draft);
         } else {
@@ -91,10 +104,11 @@ impl Outbox {
     ) -> &[(EventTime, Draft)] {
         let mut happened = std::mem::take(&mut self.happened);
         for draft in &mut happened {
+            let happened_at = draft.time;
             if !is_seen(draft) {
                 continue;
             }
-            let arrival = draft.time + delay(draft.id, settings);
+            let arrival = happened_at + delay(draft.id, settings);
             let written = Draft {
                 time: draft.time + skew(draft, settings),
                 ..*draft

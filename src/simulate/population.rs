@@ -7,6 +7,7 @@ use super::geography;
 use super::random::{
     Purpose, Random, Urn, between, index_below, lognormal_factor, poisson, shuffle, stream,
 };
+use super::regime::RegimeKind;
 use super::role::Role;
 use super::settings::Settings;
 use crate::domain::{Action, EventTime, Span};
@@ -129,6 +130,8 @@ pub(super) struct Population {
     pub(super) paths: Vec<String>,
     /// Registered keys that poll.
     pub(super) pollers: Vec<u32>,
+    /// Further registered keys.
+    pub(super) registered: Vec<u32>,
     /// How many actors and edges there are without what was added for episodes.
     pub(super) usual_actors: usize,
     pub(super) usual_edges: usize,
@@ -228,6 +231,7 @@ impl Population {
                 },
             );
         }
+        self.add_waves(settings, usual, &mut random);
         let weeks = settings.days as f64 / 7.0;
         let count = (settings.actors as f64 * settings.key_churn * weeks) as usize;
         let usual = self.actors.len();
@@ -239,6 +243,28 @@ impl Population {
                 stay,
                 ..model
             });
+        }
+    }
+
+    /// Sellers that come all at once.
+    fn add_waves(&mut self, settings: &Settings, usual: usize, random: &mut Random) {
+        for regime in &settings.regimes {
+            let RegimeKind::Onboarding { share } = regime.kind else {
+                continue;
+            };
+            for _ in 0..(share * usual as f64) as usize {
+                let late = between(random, 0.0, regime.length.0 as f64) as i64;
+                let from = settings.start + Span(regime.after.0 + late);
+                let model = &self.sellers[index_below(random.next_u64(), usual)];
+                let (lanes, size) = (model.lanes.clone(), model.parcels_per_day * 0.5);
+                let commodities = model.commodities;
+                let name = format!("seller-w{:05}", self.sellers.len());
+                let stay = Stay {
+                    ramp: Span::days(3),
+                    ..Stay::since(from)
+                };
+                self.add_seller(name, size, &lanes.collect::<Vec<_>>(), commodities, stay);
+            }
         }
     }
 

@@ -26,6 +26,7 @@ pub(super) enum Purpose {
     Buyer,
     Poll,
     Churn,
+    Outage,
     Scraper,
     Plan,
 }

@@ -163,10 +163,15 @@ fn write_who<'p>(event: &mut Event<'p>, who: Who, dice: u64, population: &'p Pop
             event.actor = Some(Text::from(buyer_name(serial)));
             event.role = borrowed("buyer");
             event.client = borrowed(BUYER_CLIENTS[(person % BUYER_CLIENTS.len() as u64) as usize]);
-            // At home, or on the way.
-            let place = mix(person) ^ (dice & 1);
+            // At home, or on the way through the one network that a mobile carrier has for all.
             let homes = population.homes.len().max(1) as u64;
-            let home = population.homes.get((mix(place) % homes) as usize);
+            let is_on_the_way = dice.is_multiple_of(5);
+            let home = if is_on_the_way {
+                0
+            } else {
+                mix(person) % homes
+            };
+            let home = population.homes.get(home as usize);
             event.network = home.and_then(|home| borrowed(home));
         }
     }

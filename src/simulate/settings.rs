@@ -41,7 +41,7 @@ pub struct Settings {
     pub seed: u64,
     /// Where the run begins; taken back to the start of its day in UTC.
     pub start: EventTime,
-    /// How many days are planned: comings and goings and scrapers end with them. The
+    /// How many days are planned: comings and goings, outages and scrapers end with them. The
     /// hub goes on for as long as it is asked to.
     pub days: i64,
     /// Number of sellers.
@@ -82,6 +82,8 @@ pub struct Settings {
     pub key_churn: f64,
     /// Stretches in which something is unusual for everybody.
     pub regimes: Vec<Regime>,
+    /// Outages of 5 to 90 minutes in 30 days, on top of the regimes.
+    pub outages_per_month: f64,
     /// Commodity scrapers a day.
     pub scrapers_per_day: f64,
     /// Share of events that are delivered twice.
@@ -136,6 +138,7 @@ impl Settings {
             seller_churn: 0.0025,
             key_churn: 0.004,
             regimes: Vec::new(),
+            outages_per_month: 2.0,
             scrapers_per_day: 0.5,
             duplicate_share: 0.001,
             disorder_share: 0.01,
@@ -203,7 +206,7 @@ impl Settings {
     }
 
     /// The same without what disturbs: no duplicates, disorder, wrong clocks, lost scans,
-    /// scrapers, comings and goings, and every hour's factors drawn afresh. Every rate
+    /// outages, scrapers, comings and goings, and every hour's factors drawn afresh. Every rate
     /// is stationary apart from season and regimes.
     pub fn quiet(self) -> Settings {
         Settings {
@@ -211,6 +214,7 @@ impl Settings {
             hour_correlation: 0.0,
             seller_churn: 0.0,
             key_churn: 0.0,
+            outages_per_month: 0.0,
             scrapers_per_day: 0.0,
             duplicate_share: 0.0,
             disorder_share: 0.0,

@@ -613,3 +613,271 @@ fn the_demo_has_attacks_of_all_its_kinds_after_four_days() {
     }
     assert_eq!(scenarios.len(), 9, "{scenarios:?}");
 }
+
+/// The small hub with every hard negative on its second day.
+fn deceptive(seed: u64) -> Settings {
+    let negative = |scenario: &'static Scenario| {
+        let (first, last) = scenario.hours();
+        let after = Span::hours(24 + 10.clamp(first, last));
+        Injection::new(scenario, after, Intensity::Middle)
+    };
+    Settings {
+        injections: Scenario::hard_negatives().map(negative).collect(),
+        ..Settings::small_hub(seed)
+    }
+}
+
+#[test]
+fn hard_negatives_are_there_carry_their_keys_and_are_labelled_as_such() {
+    let (events, hub) = labelled(deceptive(30).quiet(), 5);
+    let by_id: BTreeMap<&str, &Event<'_>> = (events.iter())
+        .filter_map(|event| Some((event.id.as_deref()?, event)))
+        .collect();
+    let episodes = hub.episodes();
+    assert_eq!(episodes.len(), Scenario::hard_negatives().count());
+    let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for label in hub.event_labels() {
+        let event = by_id[label.id.as_str()];
+        let episode = episodes.iter().find(|e| e.id == label.episode).unwrap();
+        let counts = counts.entry(label.episode).or_default();
+        counts.0 += 1;
+        counts.1 += u64::from(episode.entities.iter().any(|key| carries(event, key)));
+        // A clock that is wrong is 8 hours off at most.
+        assert!(
+            event.time > episode.start - Span::hours(9),
+            "{}",
+            episode.id
+        );
+    }
+    for episode in &episodes {
+        assert_eq!(episode.kind, EpisodeKind::HardNegative);
+        assert!(episode.class.is_none() && episode.intensity.is_none());
+        let (events, named) = counts.get(&episode.id).copied().unwrap_or_default();
+        assert!(
+            events >= 3 && events == episode.events,
+            "{}: {events}",
+            episode.id
+        );
+        // A reroute is read and changed by agents of one team.
+        assert_eq!(named, events, "{}", episode.id);
+    }
+    let registered: BTreeSet<String> = hub.pollers().into_iter().collect();
+    for name in ["registered_sync", "new_aggregator"] {
+        let episode = episodes.iter().find(|e| e.scenario == name).unwrap();
+        let actor = episode
+            .entities
+            .iter()
+            .find_map(|key| key.get("actor"))
+            .unwrap();
+        assert!(
+            registered.contains(actor),
+            "{actor} is on the list of who may poll"
+        );
+    }
+}
+
+/// Events of the kind on each day.
+fn per_day(settings: Settings, days: i64, is: &dyn Fn(&Event<'_>) -> bool) -> Vec<f64> {
+    let mut counts = vec![0.0; days as usize];
+    for event in run(settings, days) {
+        let day = event.time.day() - Settings::MONDAY.day();
+        if let Some(count) = counts.get_mut(day as usize) {
+            *count += f64::from(is(&event));
+        }
+    }
+    counts
+}
+
+fn in_regime(seed: u64, kind: RegimeKind, hours: i64) -> Settings {
+    Settings {
+        regimes: vec![Regime {
+            kind,
+            after: Span::days(1),
+            length: Span::hours(hours),
+        }],
+        ..Settings::small_hub(seed).quiet()
+    }
+}
+
+#[test]
+fn a_strike_keeps_parcels_away_and_waiting_and_makes_people_look() {
+    let strike = RegimeKind::Strike {
+        inductions: 0.5,
+        dwell: 5.0,
+        looks: 3.0,
+    };
+    let settings = in_regime(31, strike, 24);
+    let ratio = |is: &dyn Fn(&Event<'_>) -> bool| {
+        let counts = per_day(settings.clone(), 2, is);
+        let usual = per_day(Settings::small_hub(31).quiet(), 2, is);
+        counts[1] / usual[1]
+    };
+    let is_step = |step: &'static str| move |event: &Event<'_>| event.step.as_deref() == Some(step);
+    assert!((0.4..0.6).contains(&ratio(&is_induction)));
+    assert!(ratio(&is_step("inspecting")) < 0.2);
+    let mean_wait = |settings| {
+        let mut accepted: BTreeMap<String, EventTime> = BTreeMap::new();
+        let mut waits = Vec::new();
+        for event in run(settings, 4) {
+            let parcel = event.shipment.as_deref().unwrap_or_default();
+            if is_induction(&event) && event.time.day() == Settings::MONDAY.day() + 1 {
+                accepted.insert(parcel.to_owned(), event.time);
+            } else if event.step.as_deref() == Some("departing")
+                && let Some(since) = accepted.get(parcel)
+            {
+                waits.push((event.time - *since).0 as f64);
+            }
+        }
+        mean_and_variance(&waits).0
+    };
+    assert!(mean_wait(settings.clone()) > 2.5 * mean_wait(Settings::small_hub(31).quiet()));
+    assert!((2.7..3.3).contains(&ratio(&|event| is_read_by(event, "buyer"))));
+    assert!((2.5..3.5).contains(&ratio(&|event| is_read_by(event, "support"))));
+}
+
+#[test]
+fn an_outage_is_silent_and_then_all_of_it_comes_at_four_times_the_rate() {
+    let settings = in_regime(32, RegimeKind::Outage { misses: 0.6 }, 2);
+    let hub = Hub::new(settings.clone());
+    let Some(Label::Regime(label)) = hub.labels().nth(1) else {
+        panic!("the second label is the regime's");
+    };
+    assert_eq!(label.regime, "outage");
+    let start = Settings::MONDAY + Span::DAY;
+    let (end, caught_up) = (start + Span::hours(2), start + Span::minutes(160));
+    assert_eq!((label.start, label.end), (start, caught_up));
+    let mut counts = [0.0; 2];
+    let mut looks = [0.0; 2];
+    let with: Vec<_> = run(settings.clone(), 2).collect();
+    for event in &with {
+        assert!(!(start..end).contains(&event.time), "{event:?}");
+        counts[0] += f64::from((end..caught_up).contains(&event.time));
+        if event.role.as_deref() == Some("buyer")
+            && (end..end + Span::minutes(30)).contains(&event.time)
+        {
+            looks[0] += 1.0;
+            looks[1] += f64::from(event.outcome == Some(Outcome::NotFound));
+        }
+    }
+    let usual = Settings {
+        regimes: Vec::new(),
+        ..settings
+    };
+    let without: Vec<_> = run(usual, 2).collect();
+    assert_eq!(with.len(), without.len(), "nothing is lost");
+    counts[1] += without
+        .iter()
+        .filter(|event| (end..caught_up).contains(&event.time))
+        .count() as f64;
+    assert!((3.0..5.0).contains(&(counts[0] / counts[1])), "{counts:?}");
+    assert!((0.5..0.75).contains(&(looks[1] / looks[0])), "{looks:?}");
+}
+
+#[test]
+fn a_holiday_an_onboarding_wave_and_a_reform_do_what_they_say() {
+    let holiday = RegimeKind::Holiday {
+        factor: 0.7,
+        heterogeneity: 0.1,
+    };
+    let inductions = |settings| per_day(settings, 3, &is_induction);
+    let usual = inductions(Settings::small_hub(33).quiet());
+    let ratio = inductions(in_regime(33, holiday, 24))[1] / usual[1];
+    assert!((0.6..0.8).contains(&ratio), "{ratio}");
+
+    let is_new = |event: &Event<'_>| {
+        is_induction(event)
+            && event
+                .seller
+                .as_deref()
+                .is_some_and(|s| s.starts_with("seller-w"))
+    };
+    let wave = per_day(
+        in_regime(33, RegimeKind::Onboarding { share: 0.2 }, 24),
+        3,
+        &is_new,
+    );
+    assert!(
+        wave[0] == 0.0 && wave[2] > wave[1] && wave[2] > 10.0,
+        "{wave:?}"
+    );
+
+    let reform = RegimeKind::Reform {
+        commodities: 0.5,
+        values: 0.5,
+    };
+    let mean_value = |settings| {
+        let day = Settings::MONDAY.day() + 1;
+        let values: Vec<f64> = run(settings, 2)
+            .filter(|event| is_induction(event) && event.time.day() == day)
+            .filter_map(|event| event.value_eur)
+            .collect();
+        mean_and_variance(&values).0
+    };
+    let ratio = mean_value(in_regime(33, reform, 24)) / mean_value(Settings::small_hub(33).quiet());
+    assert!((0.45..0.55).contains(&ratio), "{ratio}");
+}
+
+#[test]
+fn factors_of_neighbouring_hours_are_as_alike_as_set() {
+    let mut random = stream(1, Purpose::Attack, 7);
+    let (cv, correlation) = (0.5, 0.7);
+    let mut factor = 0.0;
+    let factors: Vec<f64> = (0..40_000)
+        .map(|_| {
+            factor = super::random::gamma_step(&mut random, factor, cv, correlation);
+            factor
+        })
+        .collect();
+    let (mean, variance) = mean_and_variance(&factors);
+    assert!(
+        (mean - 1.0).abs() < 0.03 && (variance - cv * cv).abs() < 0.03,
+        "{mean} {variance}"
+    );
+    let products: f64 = factors
+        .windows(2)
+        .map(|pair| (pair[0] - mean) * (pair[1] - mean))
+        .sum();
+    let measured = products / factors.len() as f64 / variance;
+    assert!((measured - correlation).abs() < 0.03, "{measured}");
+}
+
+#[test]
+fn wrong_clocks_lost_scans_and_comings_and_goings_are_as_frequent_as_set() {
+    let settings = Settings {
+        skewed_share: 0.05,
+        lost_scan_share: 0.1,
+        seller_churn: 0.02,
+        key_churn: 0.1,
+        days: 7,
+        ..Settings::small_hub(34).quiet()
+    };
+    let mut hub = Hub::new(settings);
+    let (mut scans, mut skewed) = (0.0, 0.0);
+    let mut names = BTreeSet::new();
+    for _ in 0..6 * 1_440 {
+        let minute = hub.next_minute();
+        for event in minute.events {
+            if event.kind == Kind::Movement {
+                scans += 1.0;
+                skewed += f64::from((event.time - minute.start).0.abs() > Span::minutes(2).0);
+            }
+            let new = event
+                .seller
+                .as_deref()
+                .filter(|s| s.starts_with("seller-n"));
+            let key = event.actor.as_deref().filter(|a| a.contains("-n"));
+            names.extend(new.or(key).map(str::to_owned));
+        }
+    }
+    assert!(
+        (0.02..0.09).contains(&(skewed / scans)),
+        "{}",
+        skewed / scans
+    );
+    let inducted = 6.0 * 4_000.0 * (4.0 + 0.4 + 0.06);
+    assert!(
+        (0.8..0.97).contains(&(scans / inducted)),
+        "{scans} of {inducted}"
+    );
+    assert!((40..100).contains(&names.len()), "{}", names.len());
+}

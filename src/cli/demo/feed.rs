@@ -1,12 +1,10 @@
 //! Simulated traffic into the broker of this process, on a thread of its own.
 
-use crate::domain::{Event, EventTime, Member, Span};
-use crate::simulate::{Hub, to_json_line};
+use crate::cli::producer::EventProducer;
+use crate::domain::{EventTime, Span};
+use crate::simulate::Hub;
 use crate::sink::SharedStatus;
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::error::KafkaError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -33,25 +31,6 @@ pub(super) struct Feed {
     thread: JoinHandle<Result<u64, KafkaError>>,
 }
 
-/// Counts messages that the broker did not take.
-#[derive(Clone, Default)]
-struct Failures(Arc<AtomicU64>);
-
-impl ClientContext for Failures {
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-    fn error(&self, _: KafkaError, _: &str) {}
-}
-
-impl ProducerContext for Failures {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if result.is_err() {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
 impl Feed {
     /// Starts sending what happens at `hub`, so fast that `speed` of event time passes in a
     /// second, and no faster than the daemon behind `live` reads.
@@ -62,26 +41,18 @@ impl Feed {
         speed: Span,
         live: SharedStatus,
     ) -> Result<Feed, Box<dyn std::error::Error + Send + Sync>> {
-        let failures = Failures::default();
-        let producer: ThreadedProducer<Failures> = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .set("linger.ms", "5")
-            .create_with_context(failures.clone())?;
+        let producer = EventProducer::new(brokers, topic)?;
         let shared = Arc::new(Shared::default());
         shared.now.store(hub.now().0, Ordering::Relaxed);
         let sender = Sender {
             hub,
             producer,
-            topic,
             shared: Arc::clone(&shared),
             live: live.clone(),
         };
         let thread = std::thread::Builder::new()
             .name(String::from("vigie-feed"))
-            .spawn(move || {
-                sender.run(speed)?;
-                Ok(failures.0.load(Ordering::Relaxed))
-            })?;
+            .spawn(move || sender.run(speed))?;
         Ok(Feed {
             shared,
             live,
@@ -118,19 +89,26 @@ fn outstanding(shared: &Shared, live: &SharedStatus) -> u64 {
 
 struct Sender {
     hub: Hub,
-    producer: ThreadedProducer<Failures>,
-    topic: &'static str,
+    producer: EventProducer,
     shared: Arc<Shared>,
     live: SharedStatus,
 }
 
 impl Sender {
-    fn run(mut self, speed: Span) -> Result<(), KafkaError> {
+    /// Gives the number of messages that the broker did not take.
+    fn run(mut self, speed: Span) -> Result<u64, KafkaError> {
         let (started, began) = (Instant::now(), self.hub.now());
         while !self.stopped() {
-            let minute = self.hub.next_minute();
-            for event in &minute.events {
-                self.send(event)?;
+            let (producer, shared) = (&mut self.producer, &self.shared);
+            let mut fault = None;
+            self.hub.visit_minute(|event| match producer.send(event) {
+                Ok(_) => {
+                    shared.sent.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => fault = Some(error),
+            });
+            if let Some(fault) = fault {
+                return Err(fault);
             }
             let now = self.hub.now();
             self.shared.now.store(now.0, Ordering::Relaxed);
@@ -142,33 +120,11 @@ impl Sender {
                 std::thread::sleep(PAUSE);
             }
         }
-        self.producer.flush(FLUSH)
+        self.producer.flush(FLUSH)?;
+        Ok(self.producer.failures())
     }
 
     fn stopped(&self) -> bool {
         self.shared.stop.load(Ordering::Relaxed)
-    }
-
-    fn send(&self, event: &Event<'_>) -> Result<(), KafkaError> {
-        let mut line = Vec::with_capacity(512);
-        to_json_line(event, &mut line);
-        let key = event
-            .member(Member::Shipment)
-            .or(event.member(Member::Actor));
-        let mut record = BaseRecord::to(self.topic)
-            .payload(&line)
-            .key(key.unwrap_or(""));
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => break,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    std::thread::sleep(PAUSE);
-                }
-                Err((error, _)) => return Err(error),
-            }
-        }
-        self.shared.sent.fetch_add(1, Ordering::Relaxed);
-        Ok(())
     }
 }

@@ -340,6 +340,7 @@ fn sensitive_field_drift(cast: &mut Casting<'_>) -> Option<Script> {
             .and(Fields::PRODUCT)
             .and(Fields::VALUE)
             .and(Fields::CONSIGNEE),
+        relation: None,
     };
     let mut keys = cast.actor_keys(actor);
     let account = &cast.population.actors[actor as usize];

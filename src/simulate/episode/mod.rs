@@ -21,6 +21,7 @@ pub(super) mod when;
 mod drift;
 mod harvesting;
 mod integrity;
+mod negative;
 mod nuisance;
 mod probing;
 

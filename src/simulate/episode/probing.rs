@@ -307,7 +307,9 @@ fn query_before_diversion(cast: &mut Casting<'_>) -> Option<Script> {
     let (diversions, cover) = (cast.value("diversions").round(), cast.value("cover"));
     let lead = cast.value("lead");
     let mut acts = vec![Act::Diversions(Diversions {
-        insider,
+        insider: Some(insider),
+        relation: Relation::None,
+        unrelated: 1.0,
         when: cast.spread(diversions, Curve::Even),
         lead_hours: 0.5 * lead..lead,
         agents,

@@ -22,6 +22,7 @@ const REVISITED: usize = 400;
 /// Accounts touch shipment data.
 #[derive(Clone, Debug)]
 pub(in crate::simulate) struct Reads {
+    /// Who reads; where it is nobody, who waits for the parcel does.
     pub(in crate::simulate) actors: Vec<u32>,
     pub(in crate::simulate) when: When,
     pub(in crate::simulate) choice: Choice,
@@ -116,6 +117,9 @@ impl Reads {
         stock: &Stock,
         random: &mut Random,
     ) -> Option<Touch> {
+        if self.actors.is_empty() {
+            return self.next_of_buyers(stock, random);
+        }
         let index = *self
             .actors
             .get(index_below(random.next_u64(), self.actors.len()))?;
@@ -143,6 +147,20 @@ impl Reads {
         touch.relation = self
             .relation
             .unwrap_or_else(|| relation_to(index, actor, &parcel));
+        Some(touch)
+    }
+
+    /// A look-up by who waits for the parcel.
+    fn next_of_buyers(&self, stock: &Stock, random: &mut Random) -> Option<Touch> {
+        let bits = random.next_u64();
+        let parcel = match self.choice {
+            Choice::Seller(seller) => stock.of_seller(seller, bits)?,
+            Choice::Route(route) => stock.such(bits, |parcel| parcel.route == route)?,
+            _ => stock.of_anybody(bits)?,
+        };
+        let who = Who::Buyer(parcel.serial);
+        let mut touch = Touch::new(who, Action::Read, Subject::Parcel(parcel));
+        touch.relation = Relation::Own;
         Some(touch)
     }
 

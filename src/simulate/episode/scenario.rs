@@ -2,7 +2,7 @@
 
 use super::casting::Casting;
 use super::script::Script;
-use super::{drift, harvesting, integrity, nuisance, probing};
+use super::{drift, harvesting, integrity, negative, nuisance, probing};
 use crate::domain::{AlertClass, EpisodeKind, Intensity};
 use crate::simulate::random::{Random, between};
 use crate::simulate::settings::Split;
@@ -107,6 +107,7 @@ impl Scenario {
             integrity::SCENARIOS,
             drift::SCENARIOS,
             nuisance::SCENARIOS,
+            negative::SCENARIOS,
         ];
         families.into_iter().flatten()
     }
@@ -114,6 +115,11 @@ impl Scenario {
     /// Every attack.
     pub fn attacks() -> impl Iterator<Item = &'static Scenario> {
         Scenario::all().filter(|scenario| scenario.kind() == EpisodeKind::Attack)
+    }
+
+    /// Every hard negative.
+    pub fn hard_negatives() -> impl Iterator<Item = &'static Scenario> {
+        Scenario::all().filter(|scenario| scenario.kind() == EpisodeKind::HardNegative)
     }
 
     /// The scenario of that name.

@@ -2,7 +2,7 @@
 
 use super::reads::Reads;
 use super::when::When;
-use crate::domain::{EntityMembers, EventTime, Span};
+use crate::domain::{EntityMembers, EventTime, Relation, Span};
 use crate::simulate::draft::{Fields, Step};
 use crate::simulate::population::Lane;
 use crate::simulate::random::Urn;
@@ -21,6 +21,12 @@ pub(in crate::simulate) enum Act {
     Meddling(Meddling),
     /// Usual accesses return more than they used to.
     Exposure(Exposure),
+    /// Shares go along other edges.
+    Redirection(Redirection),
+    /// Clocks are wrong.
+    WrongClock(WrongClock),
+    /// Labels are uploaded late.
+    LateLabels(LateLabels),
     /// Parcels are read, and later sent elsewhere.
     Diversions(Diversions),
 }
@@ -32,8 +38,30 @@ pub(in crate::simulate) struct Exposure {
     pub(in crate::simulate) actors: Vec<u32>,
     /// Share of them.
     pub(in crate::simulate) share: f64,
-    /// What they return.
+    /// What they return, where that is not the usual.
     pub(in crate::simulate) fields: Fields,
+    /// How they stand to the parcel, where that is not what it was.
+    pub(in crate::simulate) relation: Option<Relation>,
+}
+
+/// Shares go along other edges than usual, each to the one that takes its place.
+#[derive(Clone, Debug)]
+pub(in crate::simulate) struct Redirection {
+    pub(in crate::simulate) edges: Vec<(u32, u32)>,
+}
+
+/// Clocks of a carrier's scanners are wrong.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::simulate) struct WrongClock {
+    pub(in crate::simulate) carrier: u32,
+    pub(in crate::simulate) skew: Span,
+}
+
+/// Buyers find nothing under the labels of a seller, so often.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::simulate) struct LateLabels {
+    pub(in crate::simulate) seller: u32,
+    pub(in crate::simulate) share: f64,
 }
 
 /// Records go along edges.
@@ -101,8 +129,11 @@ pub(in crate::simulate) enum How {
 /// Parcels are read, and later sent elsewhere.
 #[derive(Clone, Debug)]
 pub(in crate::simulate) struct Diversions {
-    /// Who reads without need.
-    pub(in crate::simulate) insider: u32,
+    /// Who reads without need; where it is nobody, who makes the change reads before.
+    pub(in crate::simulate) insider: Option<u32>,
+    /// How the reader stands to the parcel, and in which share of cases in no way.
+    pub(in crate::simulate) relation: Relation,
+    pub(in crate::simulate) unrelated: f64,
     pub(in crate::simulate) when: When,
     /// Hours from the read to the change of delivery.
     pub(in crate::simulate) lead_hours: Range<f64>,

@@ -4,7 +4,9 @@ use super::casting::{Casting, Taken};
 use super::ledger::Ledger;
 use super::script::{Act, Diversions, Goods, How, Meddling, Parcels, Script, Shares, Whose};
 use crate::domain::{Action, EventTime, Relation, Span};
-use crate::simulate::draft::{Draft, Endpoint, Episode, Ids, Source, Subject, Touch, What, Who};
+use crate::simulate::draft::{
+    Draft, Endpoint, Episode, Fields, Ids, Source, Subject, Touch, What, Who,
+};
 use crate::simulate::movement::{Fate, Inductor, Yard};
 use crate::simulate::population::Population;
 use crate::simulate::random::{
@@ -112,34 +114,71 @@ impl Stage {
         if self.on.is_empty() || draft.episode != Episode::NONE {
             return true;
         }
+        let (time, id) = (draft.time, draft.id);
         match &mut draft.what {
-            What::Scan { parcel, .. } => !self.is_lost(parcel, draft.time, draft.id),
-            What::Touch(touch) => {
-                if let Some(episode) = self.expose(touch, draft.time, draft.id) {
+            What::Scan { parcel, .. } => {
+                if self.is_lost(parcel, time, id) {
+                    return false;
+                }
+                let clock = self.acts(time).find_map(|(play, act)| match act {
+                    Act::WrongClock(clock) if clock.carrier == parcel.carrier => {
+                        Some((play.number, clock.skew))
+                    }
+                    _ => None,
+                });
+                if let Some((episode, skew)) = clock {
+                    draft.time = time + skew;
                     draft.episode = episode;
                 }
-                true
             }
-            What::Share { .. } => true,
+            What::Touch(touch) => {
+                if let Some(episode) = self.alter(touch, time, id) {
+                    draft.episode = episode;
+                }
+            }
+            What::Share { edge, .. } => {
+                let other = self.acts(time).find_map(|(play, act)| match act {
+                    Act::Redirection(redirection) => {
+                        let mut edges = redirection.edges.iter();
+                        let (_, to) = edges.find(|(from, _)| from == edge)?;
+                        Some((play.number, *to))
+                    }
+                    _ => None,
+                });
+                if let Some((episode, to)) = other {
+                    *edge = to;
+                    draft.episode = episode;
+                }
+            }
         }
+        true
     }
 
-    fn expose(&self, touch: &mut Touch, time: EventTime, dice: u64) -> Option<Episode> {
-        let Who::Actor(actor) = touch.who else {
-            return None;
-        };
+    /// Has its way with an access, and gives the episode it belongs to then.
+    fn alter(&self, touch: &mut Touch, time: EventTime, dice: u64) -> Option<Episode> {
         if touch.records == 0 {
             return None;
         }
-        let (play, exposure) = self.acts(time).find_map(|(play, act)| match act {
-            Act::Exposure(exposure) if exposure.actors.contains(&actor) => Some((play, exposure)),
-            _ => None,
-        })?;
-        if unit(mix(dice ^ u64::from(play.number.0))) >= exposure.share {
-            return None;
-        }
-        touch.fields = exposure.fields;
-        Some(play.number)
+        self.acts(time).find_map(|(play, act)| {
+            let chance = unit(mix(dice ^ u64::from(play.number.0)));
+            match (act, touch.who, touch.subject) {
+                (Act::Exposure(exposure), Who::Actor(actor), _)
+                    if chance < exposure.share && exposure.actors.contains(&actor) =>
+                {
+                    if exposure.fields != Fields::USUAL {
+                        touch.fields = exposure.fields;
+                    }
+                    touch.relation = exposure.relation.unwrap_or(touch.relation);
+                }
+                (Act::LateLabels(late), Who::Buyer(_), Subject::Parcel(parcel))
+                    if chance < late.share && parcel.seller == late.seller =>
+                {
+                    touch.find_nothing();
+                }
+                _ => return None,
+            }
+            Some(play.number)
+        })
     }
 
     fn acts(&self, time: EventTime) -> impl Iterator<Item = (&Play, &Act)> {
@@ -186,7 +225,11 @@ impl Stage {
                     Act::Parcels(parcels) => {
                         ship(parcels, minute, end, episode, random, inductor, yard);
                     }
-                    Act::Meddling(_) | Act::Exposure(_) => {}
+                    Act::Meddling(_)
+                    | Act::Exposure(_)
+                    | Act::Redirection(_)
+                    | Act::WrongClock(_)
+                    | Act::LateLabels(_) => {}
                     Act::Diversions(diversions) => {
                         divert(diversions, minute, end, episode, random, ids, yard);
                     }
@@ -321,8 +364,13 @@ fn divert(
                 what: What::Touch(touch),
             });
         };
-        let insider = diversions.insider;
-        put(time, insider, Action::Read, Relation::None, Endpoint::Usual);
+        let reader = diversions.insider.unwrap_or(agent);
+        let relation = if unit(mix(bits)) < diversions.unrelated {
+            Relation::None
+        } else {
+            diversions.relation
+        };
+        put(time, reader, Action::Read, relation, Endpoint::Usual);
         let later = time + Span((lead * Span::HOUR.0 as f64) as i64);
         put(
             later,

@@ -1,17 +1,18 @@
 //! `vigie simulate`
 
+mod output;
+
 use super::Failure;
 use super::words::{per_second, thousands};
 use crate::domain::{EpisodeKind, EventTime, Intensity, Label, Span};
-use crate::simulate::{Hub, HubSize, Plan, Scenario, Split, to_json_line};
+use crate::simulate::{Hub, HubSize, Plan, Scenario, Split};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use output::{EventOutput, FileOutput, OutputError, Pace};
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use thiserror::Error;
 
 /// Make labelled traffic of a hub that does not exist.
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,8 @@ use thiserror::Error;
   vigie simulate --days 28 --seed 7 --events events.jsonl.zst --labels labels.jsonl --config-out simulated.yaml
   vigie replay --config simulated.yaml --input events.jsonl.zst --alerts alerts.jsonl
   vigie simulate --attacks id_space_walk,lookup_miss_walk --intensity low --days 14 --events - | head
+  vigie simulate --hub reference --days 1 --attacks none --brokers localhost:9092 --topic shipments --rate 50000
+  vigie simulate --hard-negatives --regimes --attacks none --days 28 --events honest.jsonl.zst --labels honest-labels.jsonl
   vigie simulate --list                         every scenario with its parameters
 
 The same options give the same bytes. Labels stand beside the events and never in them.")]
@@ -37,8 +40,17 @@ pub(super) struct Simulate {
     start: EventTime,
     /// Where to write events, a line each: a file, packed where it ends in .gz or .zst, or `-`
     /// for standard output.
-    #[arg(long, value_name = "OUT", required_unless_present = "list")]
+    #[arg(long, value_name = "OUT", required_unless_present_any = ["list", "brokers"], conflicts_with = "brokers")]
     events: Option<PathBuf>,
+    /// Kafka brokers to send events to, instead of a file.
+    #[arg(long, value_name = "HOST:PORT,...", requires = "topic")]
+    brokers: Option<String>,
+    /// Topic to send events to.
+    #[arg(long, requires = "brokers")]
+    topic: Option<String>,
+    /// Events a second at most.
+    #[arg(long, value_name = "NUMBER", value_parser = positive)]
+    rate: Option<f64>,
     /// Where to write labels, a line each.
     #[arg(long, value_name = "OUT")]
     labels: Option<PathBuf>,
@@ -49,9 +61,15 @@ pub(super) struct Simulate {
     #[arg(long, value_enum)]
     intensity: Option<Intensities>,
     /// Attacks that begin in a day.
-    #[arg(long, value_name = "NUMBER", default_value_t = 4.0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 4.0, value_parser = positive)]
     attacks_per_day: f64,
-    /// Days at the beginning without attacks.
+    /// Put in what looks like an attack and is none: so many a day, 2 where no number is given.
+    #[arg(long, value_name = "A_DAY", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = positive)]
+    hard_negatives: Option<f64>,
+    /// Put in a peak, an outage, a strike and what else concerns everybody.
+    #[arg(long)]
+    regimes: bool,
+    /// Days at the beginning in which nothing is put in.
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
     quiet_days: i64,
     /// Half of the parameters and targets: tune on the one, report on the other.
@@ -69,7 +87,7 @@ pub(super) struct Simulate {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Hubs {
+pub(super) enum Hubs {
     Small,
     Reference,
     Large,
@@ -83,9 +101,28 @@ enum Intensities {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Splits {
+pub(super) enum Splits {
     Tune,
     Report,
+}
+
+impl Hubs {
+    pub(super) fn size(self) -> HubSize {
+        match self {
+            Hubs::Small => HubSize::Small,
+            Hubs::Reference => HubSize::Reference,
+            Hubs::Large => HubSize::Large,
+        }
+    }
+}
+
+impl Splits {
+    pub(super) fn split(self) -> Split {
+        match self {
+            Splits::Tune => Split::Tune,
+            Splits::Report => Split::Report,
+        }
+    }
 }
 
 /// What `--attacks` names.
@@ -113,57 +150,10 @@ fn date(text: &str) -> Result<EventTime, String> {
     Ok(EventTime(midnight.as_millisecond()))
 }
 
-/// A file could not be written.
-#[derive(Debug, Error)]
-#[error("{path} cannot be written")]
-struct OutputError {
-    path: PathBuf,
-    source: io::Error,
-}
-
-/// A file that is being written, packed as its name ends.
-enum Output {
-    Plain(BufWriter<Box<dyn Write>>),
-    Gzip(flate2::write::GzEncoder<BufWriter<Box<dyn Write>>>),
-    Zstandard(zstd::Encoder<'static, BufWriter<Box<dyn Write>>>),
-}
-
-const BUFFER_BYTES: usize = 1 << 18;
-const ZSTANDARD_LEVEL: i32 = 3;
-
-impl Output {
-    fn create(path: &Path) -> io::Result<Output> {
-        let raw: Box<dyn Write> = if path == Path::new("-") {
-            Box::new(io::stdout())
-        } else {
-            Box::new(File::create(path)?)
-        };
-        let buffered = BufWriter::with_capacity(BUFFER_BYTES, raw);
-        let end = path.extension().and_then(|end| end.to_str());
-        Ok(match end {
-            Some("gz") => {
-                let level = flate2::Compression::default();
-                Output::Gzip(flate2::write::GzEncoder::new(buffered, level))
-            }
-            Some("zst") => Output::Zstandard(zstd::Encoder::new(buffered, ZSTANDARD_LEVEL)?),
-            _ => Output::Plain(buffered),
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Output::Plain(writer) => writer.write_all(bytes),
-            Output::Gzip(writer) => writer.write_all(bytes),
-            Output::Zstandard(writer) => writer.write_all(bytes),
-        }
-    }
-
-    fn finish(self) -> io::Result<()> {
-        match self {
-            Output::Plain(mut writer) => writer.flush(),
-            Output::Gzip(writer) => writer.finish()?.flush(),
-            Output::Zstandard(writer) => writer.finish()?.flush(),
-        }
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if number > 0.0 && number < f64::INFINITY => Ok(number),
+        _ => Err(String::from("must be a number above 0")),
     }
 }
 
@@ -181,9 +171,11 @@ impl Simulate {
             return Ok(());
         }
         let started = Instant::now();
+        // Before the hub is built, which takes a while where it is large.
+        let output = self.output()?;
         let mut hub = Hub::new(self.plan().settings());
-        let made = match &self.events {
-            Some(path) => self.write_events(path, &mut hub)?,
+        let made = match output {
+            Some(output) => self.make(output, &mut hub)?,
             None => Made::default(),
         };
         if let Some(path) = &self.labels {
@@ -197,30 +189,32 @@ impl Simulate {
             let text = self.configuration(&hub, path);
             written(path, |output| output.write(text.as_bytes()))?;
         }
-        let seconds = started.elapsed();
+        let time = started.elapsed();
         eprint!("{}", summary(&hub, &made));
         eprintln!(
             "in {:.1} s, {} events/s",
-            seconds.as_secs_f64(),
-            per_second(made.events, seconds)
+            time.as_secs_f64(),
+            per_second(made.events, time)
         );
         Ok(())
     }
 
+    fn output(&self) -> Result<Option<EventOutput>, Failure> {
+        let output = match (&self.events, &self.brokers, &self.topic) {
+            (Some(path), _, _) => EventOutput::file(path),
+            (None, Some(brokers), Some(topic)) => EventOutput::kafka(brokers, topic),
+            _ => return Ok(None),
+        };
+        Ok(Some(output.map_err(Failure::running)?))
+    }
+
     fn plan(&self) -> Plan {
         Plan {
-            size: match self.hub {
-                Hubs::Small => HubSize::Small,
-                Hubs::Reference => HubSize::Reference,
-                Hubs::Large => HubSize::Large,
-            },
+            size: self.hub.size(),
             start: self.start,
             days: self.days,
             quiet_days: self.quiet_days,
-            split: match self.split {
-                Splits::Tune => Split::Tune,
-                Splits::Report => Split::Report,
-            },
+            split: self.split.split(),
             attacks_per_day: self.attacks_per_day,
             attacks: self.attacks.0.clone(),
             intensities: match self.intensity {
@@ -229,31 +223,38 @@ impl Simulate {
                 Some(Intensities::Middle) => vec![Intensity::Middle],
                 Some(Intensities::High) => vec![Intensity::High],
             },
+            hard_negatives_per_day: self.hard_negatives.unwrap_or(0.0),
+            regimes: self.regimes,
             ..Plan::new(self.seed)
         }
     }
 
-    fn write_events(&self, path: &Path, hub: &mut Hub) -> Result<Made, Failure> {
+    fn make(&self, mut output: EventOutput, hub: &mut Hub) -> Result<Made, Failure> {
         let mut made = Made::default();
-        let progress = progress_bar(self.days as u64 * 24);
+        let pace = Pace::new(self.rate);
+        let progress = progress_bar(self.days.unsigned_abs() * 24);
         let end = hub.now() + Span::days(self.days);
-        let mut lines = Vec::new();
-        written(path, |output| {
-            while hub.now() < end {
-                lines.clear();
-                hub.visit_minute(|event| {
-                    to_json_line(event, &mut lines);
+        while hub.now() < end {
+            let mut fault = None;
+            hub.visit_minute(|event| match output.put(event) {
+                Ok(bytes) => {
                     made.events += 1;
-                });
-                made.bytes += lines.len() as u64;
-                output.write(&lines)?;
-                if hub.now().floor(Span::HOUR) == hub.now() {
-                    progress.inc(1);
-                    progress.set_message(format!("{} events", thousands(made.events)));
+                    made.bytes += bytes as u64;
+                    pace.keep(made.events);
                 }
+                Err(error) => fault = Some(error),
+            });
+            match fault {
+                Some(fault) => Err(fault),
+                None => output.end_minute(),
             }
-            Ok(())
-        })?;
+            .map_err(Failure::running)?;
+            if hub.now().floor(Span::HOUR) == hub.now() {
+                progress.inc(1);
+                progress.set_message(format!("{} events", thousands(made.events)));
+            }
+        }
+        output.finish().map_err(Failure::running)?;
         progress.finish_and_clear();
         Ok(made)
     }
@@ -281,21 +282,18 @@ impl Simulate {
 }
 
 /// Writes a file from start to end.
-fn written(path: &Path, write: impl FnOnce(&mut Output) -> io::Result<()>) -> Result<(), Failure> {
-    let failed = |source| {
-        Failure::running(OutputError {
-            path: path.to_owned(),
-            source,
-        })
-    };
-    let mut output = Output::create(path).map_err(failed)?;
-    write(&mut output).map_err(failed)?;
-    output.finish().map_err(failed)
+fn written(
+    path: &Path,
+    write: impl FnOnce(&mut FileOutput) -> Result<(), OutputError>,
+) -> Result<(), Failure> {
+    let mut output = FileOutput::create(path).map_err(Failure::running)?;
+    write(&mut output).map_err(Failure::running)?;
+    output.finish().map_err(Failure::running)
 }
 
-fn write_labels(hub: &Hub, output: &mut Output) -> io::Result<()> {
+fn write_labels(hub: &Hub, output: &mut FileOutput) -> Result<(), OutputError> {
     for label in hub.labels() {
-        let mut line = serde_json::to_vec(&label)?;
+        let mut line = serde_json::to_vec(&label).unwrap_or_default();
         line.push(b'\n');
         output.write(&line)?;
     }
@@ -337,25 +335,37 @@ fn list() -> String {
 }
 
 fn summary(hub: &Hub, made: &Made) -> String {
-    let (mut attacks, mut others, mut labelled) = (0, 0, 0);
+    let mut kinds: BTreeMap<EpisodeKind, (u64, u64)> = BTreeMap::new();
+    let mut regimes = Vec::new();
     for label in hub.labels() {
         match label {
+            Label::Regime(regime) => regimes.push(regime.regime),
             Label::Episode(episode) => {
-                labelled += episode.events;
-                if episode.kind == EpisodeKind::Attack {
-                    attacks += 1;
-                } else {
-                    others += 1;
-                }
+                let (episodes, events) = kinds.entry(episode.kind).or_default();
+                *episodes += 1;
+                *events += episode.events;
             }
             Label::Event(_) => break,
-            _ => {}
+            Label::Run(_) => {}
         }
     }
-    format!(
-        "{} events, {} bytes; {attacks} attacks and {others} other episodes with {} events\n",
+    let mut text = format!(
+        "{} events, {} bytes\n",
         thousands(made.events),
-        thousands(made.bytes),
-        thousands(labelled)
-    )
+        thousands(made.bytes)
+    );
+    for (kind, (episodes, events)) in kinds {
+        let name = match kind {
+            EpisodeKind::Attack => "attacks",
+            EpisodeKind::HardNegative => "hard negatives",
+            EpisodeKind::NuisanceBot => "nuisance bots",
+        };
+        let events = thousands(events);
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{episodes} {name} with {events} events");
+    }
+    if !regimes.is_empty() {
+        let _ = writeln!(text, "regimes: {}", regimes.join(", "));
+    }
+    text
 }

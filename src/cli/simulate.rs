@@ -69,7 +69,7 @@ pub(super) struct Simulate {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Hubs {
+pub(super) enum Hubs {
     Small,
     Reference,
     Large,
@@ -83,9 +83,28 @@ enum Intensities {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Splits {
+pub(super) enum Splits {
     Tune,
     Report,
+}
+
+impl Hubs {
+    pub(super) fn size(self) -> HubSize {
+        match self {
+            Hubs::Small => HubSize::Small,
+            Hubs::Reference => HubSize::Reference,
+            Hubs::Large => HubSize::Large,
+        }
+    }
+}
+
+impl Splits {
+    pub(super) fn split(self) -> Split {
+        match self {
+            Splits::Tune => Split::Tune,
+            Splits::Report => Split::Report,
+        }
+    }
 }
 
 /// What `--attacks` names.
@@ -209,18 +228,11 @@ impl Simulate {
 
     fn plan(&self) -> Plan {
         Plan {
-            size: match self.hub {
-                Hubs::Small => HubSize::Small,
-                Hubs::Reference => HubSize::Reference,
-                Hubs::Large => HubSize::Large,
-            },
+            size: self.hub.size(),
             start: self.start,
             days: self.days,
             quiet_days: self.quiet_days,
-            split: match self.split {
-                Splits::Tune => Split::Tune,
-                Splits::Report => Split::Report,
-            },
+            split: self.split.split(),
             attacks_per_day: self.attacks_per_day,
             attacks: self.attacks.0.clone(),
             intensities: match self.intensity {

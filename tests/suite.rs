@@ -8,6 +8,7 @@ mod architecture;
 mod calibration;
 mod command;
 mod demo;
+mod evaluate;
 mod golden;
 mod kafka;
 mod parcels;

@@ -44,6 +44,28 @@ impl Config {
         Config::parse(&name, &text, directory)
     }
 
+    /// As [`Config::load`], and over it `change`, a text of the same form that says what is
+    /// different.
+    ///
+    /// # Errors
+    /// Everything that is wrong with either.
+    pub fn load_changed(path: Option<&Path>, change: &str) -> Result<Config, ConfigErrors> {
+        let (name, text) = match path {
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = read_file(path).map_err(|say| ConfigErrors::one(&name, say))?;
+                (name, text)
+            }
+            None => (String::from("config/vigie.yaml"), SETTINGS.to_owned()),
+        };
+        let directory = path.and_then(Path::parent).unwrap_or(Path::new("."));
+        let base = Reader::new(&name, &text, directory);
+        let over = Reader::new("change", change, directory);
+        let config = settings::read(&base, over.root().as_ref());
+        base.absorb(over);
+        base.finish(config)
+    }
+
     /// Reads a text; files it names are relative to `directory`.
     ///
     /// # Errors

@@ -366,3 +366,23 @@ fn a_file_that_is_not_there_is_named() {
     let errors = Config::load(Some(Path::new("no/such/file.yaml"))).unwrap_err();
     assert!(errors.to_string().starts_with("no/such/file.yaml: "));
 }
+
+#[test]
+fn a_change_lies_over_the_file_and_leaves_the_rest_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("own.yaml");
+    std::fs::write(
+        &file,
+        "alerts: { false_alarms_per_day: 3 }\nlists: { decoys: [a], others: [x] }\n",
+    )
+    .unwrap();
+    let change = "time: { bound: none }\nlists: { decoys: [b, c] }\n";
+    let config = Config::load_changed(Some(&file), change).unwrap();
+    assert_eq!(config.alerts.false_alarms_per_day, 3.0);
+    assert_eq!(config.time.bound, crate::observe::TimeBound::None);
+    let mut decoys: Vec<&str> = config.lists["decoys"].iter().map(String::as_str).collect();
+    decoys.sort_unstable();
+    assert_eq!((decoys, config.lists["others"].len()), (vec!["b", "c"], 1));
+    let refused = Config::load_changed(None, "alerts: { budget: 3 }").unwrap_err();
+    assert!(refused.to_string().contains("budget"), "{refused}");
+}

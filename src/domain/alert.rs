@@ -82,6 +82,17 @@ pub enum Maturity {
     Mature,
 }
 
+impl Maturity {
+    /// As the schema writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Maturity::New => "new",
+            Maturity::Young => "young",
+            Maturity::Mature => "mature",
+        }
+    }
+}
+
 /// The window in event time that an observation was made in, end exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AlertWindow {

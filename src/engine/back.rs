@@ -69,6 +69,13 @@ impl Back {
 
     /// As [`Back::take`], showing every test.
     pub fn take_observed(&mut self, step: Step, observer: Option<ScoreObserver<'_>>) -> Vec<Alert> {
+        let judgements = self.judge(step, observer);
+        self.alert(&judgements)
+    }
+
+    /// The first half of [`Back::take`]: the windows that are now judged. Whoever wants to hold
+    /// another alerting against the same judgements shows it them too.
+    pub fn judge(&mut self, step: Step, observer: Option<ScoreObserver<'_>>) -> Vec<Judgement> {
         let judgements = match step {
             Step::Assign {
                 partition,
@@ -93,7 +100,12 @@ impl Back {
             }
         };
         judgements.iter().for_each(|judgement| self.note(judgement));
-        self.alerting.step(&judgements)
+        judgements
+    }
+
+    /// The second half of [`Back::take`]: the alert records that judged windows lead to.
+    pub fn alert(&mut self, judgements: &[Judgement]) -> Vec<Alert> {
+        self.alerting.step(judgements)
     }
 
     fn note(&mut self, judgement: &Judgement) {

@@ -3,9 +3,12 @@
 //! Of a share the bootstrap distribution is known: how many of n drawn episodes were found is
 //! binomial, so its quantiles are computed and nothing is drawn. Where all were found, or none,
 //! drawing again can only give the same; the open end is then the exact bound, the share at which
-//! such luck comes in one of forty. Other figures are drawn, with a fixed seed.
+//! such luck comes in one of forty. Other figures are drawn, with a fixed seed; for a mean over
+//! scenarios the share of each is drawn from what is believed of it (Jeffreys' posterior), because
+//! of a scenario with a handful of episodes drawing them again gives too narrow an interval.
 
 use rand::{RngExt, SeedableRng};
+use rand_distr::{Beta, Distribution};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 use statrs::distribution::{Binomial, DiscreteCDF};
@@ -113,31 +116,33 @@ pub(super) fn quantile_estimate(values: &[f64], share: f64) -> Option<Estimate> 
     Some(interval(value, &mut figures))
 }
 
-/// The mean over strata of the share found in each, drawn again within each.
+/// The mean over strata of the share found in each.
 pub(super) fn mean_share(strata: &[(u64, u64)]) -> Option<Estimate> {
     let strata: Vec<(u64, u64)> = strata.iter().copied().filter(|(_, of)| *of > 0).collect();
     if strata.is_empty() {
         return None;
     }
-    let mean = |found: &mut dyn FnMut(u64, u64) -> u64| {
-        let sum: f64 = strata
-            .iter()
-            .map(|(hits, of)| found(*hits, *of) as f64 / *of as f64)
-            .sum();
-        sum / strata.len() as f64
-    };
-    let value = mean(&mut |hits, _| hits);
+    let count = strata.len() as f64;
+    let shares = strata.iter().map(|(hits, of)| *hits as f64 / *of as f64);
+    let value = shares.sum::<f64>() / count;
+    let believed: Vec<Beta<f64>> = strata
+        .iter()
+        .filter_map(|(hits, of)| Beta::new(*hits as f64 + 0.5, (of - hits) as f64 + 0.5).ok())
+        .collect();
     let mut random = Pcg64::seed_from_u64(SEED);
     let mut figures: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
-            mean(&mut |hits, of| {
-                (0..of)
-                    .filter(|_| random.random_range(0..of) < hits)
-                    .count() as u64
-            })
+            let drawn = believed.iter().map(|share| share.sample(&mut random));
+            drawn.sum::<f64>() / count
         })
         .collect();
-    Some(interval(value, &mut figures))
+    let drawn = interval(value, &mut figures);
+    Some(Estimate {
+        // Where all are found in each, what is believed lies below what was seen.
+        low: drawn.low.min(value),
+        high: drawn.high.max(value),
+        ..drawn
+    })
 }
 
 fn interval(value: f64, figures: &mut [f64]) -> Estimate {
@@ -198,6 +203,10 @@ mod tests {
             (mean.value - 0.7).abs() < 1e-12 && mean.low < 0.7 && mean.high > 0.7,
             "{mean:?}"
         );
+        let few = mean_share(&[(1, 1), (0, 1), (2, 2)]).unwrap();
+        assert!(few.low < 0.5 && few.high > 0.8, "{few:?}");
+        let all = mean_share(&[(30, 30); 24]).unwrap();
+        assert!(all.low > 0.97 && all.high == 1.0, "{all:?}");
         assert!(quantile_estimate(&[], 0.5).is_none() && mean_share(&[]).is_none());
     }
 

@@ -45,6 +45,39 @@ pub struct TestRow<'a> {
     pub tail: Tail,
 }
 
+/// How the randomised p-value of a test is distributed.
+enum Chance {
+    /// Uniform from here to there.
+    Uniform(f64, f64),
+    Other(Tail),
+}
+
+impl Chance {
+    fn of(tail: Tail) -> Chance {
+        tail.spread().map_or(Chance::Other(tail), |(low, high)| {
+            Chance::Uniform(low, high)
+        })
+    }
+
+    fn below(&self, level: f64) -> f64 {
+        match self {
+            Chance::Uniform(low, high) if level >= *high || low >= high => {
+                f64::from(u8::from(level >= *high))
+            }
+            Chance::Uniform(low, high) => ((level - low) / (high - low)).max(0.0),
+            Chance::Other(tail) => tail.chance_below(level),
+        }
+    }
+
+    /// The first bin that it can be in.
+    fn first_bin(&self) -> usize {
+        match self {
+            Chance::Uniform(low, _) => ((low * BINS as f64) as usize).min(BINS - 1),
+            Chance::Other(_) => 0,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     series: u16,
@@ -73,7 +106,7 @@ impl Cell {
 #[derive(Clone, Debug)]
 struct Words<W> {
     words: Vec<W>,
-    numbers: HashMap<W, u16>,
+    numbers: HashMap<W, u16, ahash::RandomState>,
     max: usize,
     last: Option<u16>,
 }
@@ -82,7 +115,7 @@ impl<W: Clone + Eq + std::hash::Hash> Words<W> {
     fn new(max: usize) -> Words<W> {
         Words {
             words: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             max,
             last: None,
         }
@@ -126,7 +159,7 @@ pub struct Calibration {
     classes: Words<String>,
     regimes: Words<String>,
     maturities: Words<String>,
-    cells: HashMap<Key, Cell>,
+    cells: HashMap<Key, Cell, ahash::RandomState>,
     /// Per detection.
     bins: Vec<[f64; BINS]>,
     tests: u64,
@@ -141,7 +174,7 @@ impl Default for Calibration {
             classes: Words::new(CALIBRATION_CLASSES_MAX),
             regimes: Words::new(CALIBRATION_CLASSES_MAX),
             maturities: Words::new(CALIBRATION_CLASSES_MAX),
-            cells: HashMap::new(),
+            cells: HashMap::default(),
             bins: Vec::new(),
             tests: 0,
             excluded: 0,
@@ -163,24 +196,29 @@ impl Calibration {
         };
         let cell = self.cells.entry(key).or_default();
         cell.tests += 1;
+        let tail = row.tail;
+        // Nearly always the randomised p-value is uniform over an interval, and nearly always that
+        // ends far from the levels.
+        let chance = Chance::of(tail);
         for (sum, level) in cell.below.iter_mut().zip(LEVELS) {
-            let chance = row.tail.chance_below(level);
-            if chance == 0.0 {
+            let below = chance.below(level);
+            if below == 0.0 {
                 // Nor is it below the stricter levels that follow.
                 break;
             }
-            *sum += chance;
+            *sum += below;
         }
         let detection = usize::from(detection);
         if self.bins.len() <= detection {
             self.bins.resize(detection + 1, [0.0; BINS]);
         }
+        let first = chance.first_bin();
         let mut below = 0.0;
-        for (bin, sum) in self.bins[detection].iter_mut().enumerate() {
+        for (bin, sum) in self.bins[detection].iter_mut().enumerate().skip(first) {
             let up_to = if bin + 1 == BINS {
                 1.0
             } else {
-                row.tail.chance_below((bin + 1) as f64 / BINS as f64)
+                chance.below((bin + 1) as f64 / BINS as f64)
             };
             *sum += up_to - below;
             below = up_to;

@@ -187,13 +187,13 @@ fn quoted_cell(quoted: &str) -> Result<(Cow<'_, str>, &str), String> {
 pub struct Surroundings {
     days: Days,
     /// By a pair of a true key, as labels of entities write it: `actor key-17`.
-    touched: HashMap<String, Vec<(EventTime, EventTime)>>,
+    touched: HashMap<String, Vec<(EventTime, EventTime)>, ahash::RandomState>,
 }
 
 impl Surroundings {
     /// Of a run.
     pub fn new(truth: &Truth) -> Surroundings {
-        let mut touched: HashMap<String, Vec<(EventTime, EventTime)>> = HashMap::new();
+        let mut touched: HashMap<String, Vec<(EventTime, EventTime)>, _> = HashMap::default();
         for episode in &truth.episodes {
             if episode.kind == EpisodeKind::HardNegative {
                 continue;

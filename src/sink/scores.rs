@@ -1,7 +1,7 @@
 //! Every test as a line of CSV: what calibration is looked at with.
 
 use crate::detection::Plan;
-use crate::domain::{EventTime, Maturity, entity_members, label_of};
+use crate::domain::{EventTime, entity_members, label_of};
 use crate::score::TestedEntity;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -113,11 +113,7 @@ impl ScoreSink {
         }
         let series = &self.plan.series[test.series];
         let detection = &self.plan.detections[series.detection];
-        let maturity = match test.maturity {
-            Maturity::New => "new",
-            Maturity::Young => "young",
-            Maturity::Mature => "mature",
-        };
+        let maturity = test.maturity.name();
         let line = &mut self.line;
         line.clear();
         // Writing into a string cannot fail.
@@ -138,7 +134,7 @@ impl ScoreSink {
             test.observed,
             test.expected,
             test.tail.p().get(),
-            test.tail.mass()
+            test.tail.p_mass()
         );
         self.failed = self.packed.write(line.as_bytes()).err();
     }

@@ -137,6 +137,25 @@ impl Tail {
         self.mass
     }
 
+    /// By how much randomisation lowers the p-value at the most: the mass, twice that where both
+    /// sides count.
+    pub fn p_mass(self) -> f64 {
+        let sides = if self.two_sided { 2.0 } else { 1.0 };
+        (sides * self.mass).min(self.p().get())
+    }
+
+    /// The interval over which the randomised p-value is uniform; `None` in the middle of a
+    /// distribution, where two sides meet in one value.
+    pub fn spread(self) -> Option<(f64, f64)> {
+        let high = self.side.get();
+        let low = (high - self.mass).max(0.0);
+        match self.two_sided {
+            false => Some((low, high)),
+            true if high <= 0.5 => Some((2.0 * low, 2.0 * high)),
+            true => None,
+        }
+    }
+
     /// The randomised p-value for `u` uniform in (0, 1): exactly uniform under the null
     /// hypothesis, also for discrete data (Rubin-Delanchy, Heard and Lawson, JASA 2019).
     pub fn randomised(self, u: f64) -> f64 {
@@ -184,18 +203,31 @@ mod tests {
     }
 
     #[test]
+    fn a_small_p_value_less_its_mass_is_the_lowest_that_randomisation_gives() {
+        let one = Tail::new(PValue::new(1e-3), 4e-4);
+        for tail in [one, one.two_sided()] {
+            let least = tail.p().get() - tail.p_mass();
+            assert!((least - tail.randomised(0.0)).abs() < 1e-12, "{tail:?}");
+        }
+    }
+
+    #[test]
     fn the_chance_below_a_level_is_what_drawing_gives() {
         let n = 100_000;
         let one = Tail::new(PValue::new(0.3), 0.25);
         let wide = Tail::new(PValue::new(0.7), 0.6).two_sided();
         for level in [0.01, 0.1, 0.2, 0.4, 0.9] {
-            for tail in [one, wide] {
+            for tail in [one, one.two_sided(), wide] {
                 let draws = (0..n).map(|i| tail.randomised((f64::from(i) + 0.5) / f64::from(n)));
                 let share = draws.filter(|p| *p <= level).count() as f64 / f64::from(n);
                 assert!(
                     (share - tail.chance_below(level)).abs() < 1e-4,
                     "{level}: {share} {tail:?}"
                 );
+                if let Some((low, high)) = tail.spread() {
+                    let chance = ((level - low) / (high - low)).clamp(0.0, 1.0);
+                    assert!((chance - tail.chance_below(level)).abs() < 1e-9, "{tail:?}");
+                }
             }
         }
     }

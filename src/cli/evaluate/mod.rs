@@ -1,6 +1,7 @@
 //! `vigie evaluate`
 
 mod read;
+mod simulate;
 
 use super::Failure;
 use crate::domain::Span;
@@ -15,16 +16,21 @@ use std::path::{Path, PathBuf};
   vigie evaluate --alerts alerts.jsonl --labels labels.jsonl
   vigie evaluate --alerts a.jsonl.zst --labels l.jsonl.zst --scores scores.csv.zst --html report.html
   vigie evaluate --alerts a1 --labels l1 --alerts a2 --labels l2 --json result.json
-  vigie evaluate --alerts a --labels l --fail-below 0.9 --fail-above 10.5
+  vigie evaluate --simulate --hub small --seeds 101..130 --split report --html report.html
+  vigie evaluate --simulate --seeds 1..4 --config mine.yaml --fail-below 0.9 --fail-above 10.5
 
 Alerts and labels hold one JSON object a line, scores are CSV; plain, gzip or Zstandard. Given
 several times, runs are pooled; the first alerts belong to the first labels. Recall at so many false
 alarms a day is found by sweeping a threshold over the alerts' strength, so alerts should have been
-raised with a budget above the largest that is asked for.
+raised with a budget above the largest that is asked for. With --simulate nothing is read: each seed
+is a hub with attacks of its own, judged once, and alerted with the budget of the configuration (as
+shipped) and with that of --sweep.
 
 Exit status: 0 done, 1 an input cannot be read, 2 usage, 3 a bound of --fail-below or --fail-above
 is not kept.")]
 pub(super) struct Evaluate {
+    #[command(flatten)]
+    simulation: simulate::Simulation,
     /// Alert records, a line each; `-` for standard input.
     #[arg(long, value_name = "FILE")]
     alerts: Vec<PathBuf>,
@@ -86,9 +92,12 @@ impl Evaluate {
 
     /// What clap cannot check.
     fn check(&self) -> Result<(), Failure> {
+        if self.simulation.simulate {
+            return Ok(());
+        }
         let usage = |message: &str| Err(Failure::Usage(message.to_owned()));
         if self.labels.is_empty() {
-            return usage("give --labels, and --alerts raised on the same traffic");
+            return usage("give --labels, and --alerts raised on the same traffic, or --simulate");
         }
         if self.alerts.len() != self.labels.len() {
             return usage("give --alerts and --labels equally often: one of each for every run");
@@ -104,6 +113,9 @@ impl Evaluate {
     }
 
     fn runs(&self) -> Result<(Vec<Traffic>, Calibration), Failure> {
+        if self.simulation.simulate {
+            return self.simulation.run();
+        }
         let mut runs = Vec::new();
         let mut calibration = Calibration::default();
         for (number, (labels, alerts)) in self.labels.iter().zip(&self.alerts).enumerate() {

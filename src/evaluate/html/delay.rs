@@ -79,8 +79,10 @@ fn boxes(canvas: &mut Canvas, lanes: &ByScenario<'_>, axis: &Axis, write: impl F
                 write(figures[2])
             );
             canvas.line("axis", (p10, middle), (p90, middle));
-            let width = (p75 - p25).max(3.0);
-            canvas.rect(CLASSES[position], (p25, y), (width, 7.0), &title);
+            let width = (p75 - p25).max(4.0);
+            // Centred where all are alike, so that what is one value looks like one.
+            let left = p25.min((p25 + p75 - width) / 2.0);
+            canvas.rect(CLASSES[position], (left, y), (width, 7.0), &title);
             canvas.line("mark", (p50, y - 1.0), (p50, y + 8.0));
         }
     }

@@ -26,7 +26,7 @@ figure{margin:0}svg{display:block;max-width:100%;height:auto}\
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}\
 th,td{text-align:left;padding:.28rem .7rem .28rem 0;border-bottom:1px solid var(--rule);vertical-align:top}\
 th{font-weight:600;color:var(--soft);vertical-align:bottom}.figure{text-align:right;white-space:nowrap}\
-table.heat td,table.heat th{padding:.3rem .6rem;border:1px solid var(--paper)}table.heat th{vertical-align:middle}table.heat tbody th{color:var(--ink);font-weight:400}table.heat td.cell{text-align:center;min-width:8.5rem}\
+table.heat td,table.heat th{padding:.3rem .6rem;border:1px solid var(--paper)}table.heat th{vertical-align:middle}table.heat tbody th{color:var(--ink);font-weight:400}table.heat td.cell{text-align:center;vertical-align:middle;min-width:8.5rem}\
 table.heat td.cell i{display:block;font-style:normal;font-size:.76rem;opacity:.85}\
 table.heat td.dark{color:#fff}table.heat td.none{color:var(--soft)}\
 @media (prefers-color-scheme:dark){table.heat td.dark{color:#06121b}}\

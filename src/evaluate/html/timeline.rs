@@ -7,7 +7,7 @@ use crate::evaluate::words::{number, seconds};
 use std::collections::BTreeMap;
 
 const LEFT: f64 = 232.0;
-const RIGHT: f64 = 950.0;
+const RIGHT: f64 = 936.0;
 const TOP: f64 = 30.0;
 const BAR: f64 = 9.0;
 const ROW: f64 = 12.0;
@@ -235,7 +235,7 @@ fn false_alarms(
     canvas.text("tiny", Anchor::End, (LEFT - 10.0, bottom - 8.0), "weak ↓");
     canvas.line("axis", (LEFT, bottom), (RIGHT, bottom));
     // The stronger an alert, the smaller the number: strong ones stand high.
-    let up = Axis::logarithmic((1e-3, 100.0), (top + 4.0, bottom - 6.0));
+    let up = Axis::logarithmic((1e-5, 100.0), (top + 4.0, bottom - 6.0));
     let mut drawn: Vec<&&AlertRow> = alerts
         .iter()
         .filter(|alert| matches!(alert.verdict, "false" | "nuisance"))

@@ -1,0 +1,328 @@
+//! Simulated traffic through the engine, in process: many seeds, two at a time.
+//!
+//! Every seed is judged once and alerted twice. What is shipped is what the configuration raises.
+//! To say what would be found at other budgets, a second alerting looks at the same judgements with
+//! a larger budget and without a bound on alerts a day, which would cut off a bad day and with it
+//! the false alarms that the sweep has to count. Each time an open episode of it grows stronger
+//! that is noted, so that the sweep knows when a stricter threshold would have opened it.
+
+use crate::alert::{AlertSettings, Alerting};
+use crate::cli::Failure;
+use crate::cli::simulate::{Hubs, Splits};
+use crate::config::Config;
+use crate::domain::{Alert, AlertStatus, Label, Span, entity_members, label_of};
+use crate::engine::{Back, EngineSettings, Front, Step};
+use crate::evaluate::{AlertBook, AlertRecord, Calibration, Surroundings, TestRow, Traffic, Truth};
+use crate::score::{Judgement, TestedEntity};
+use crate::simulate::{Hub, Plan, to_json_line};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// First and last seed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seeds {
+    first: u64,
+    last: u64,
+}
+
+impl std::str::FromStr for Seeds {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Seeds, String> {
+        let (first, last) = text.split_once("..").unwrap_or((text, text));
+        let seed = |text: &str| text.trim_start_matches('=').parse().ok();
+        match (seed(first), seed(last)) {
+            (Some(first), Some(last)) if first <= last && last - first < SEEDS_MAX => {
+                Ok(Seeds { first, last })
+            }
+            _ => Err(format!(
+                "`{text}` are no seeds; write 7, or 101..130 for thirty of them, at most {SEEDS_MAX}"
+            )),
+        }
+    }
+}
+
+const SEEDS_MAX: u64 = 10_000;
+
+/// What to simulate.
+#[derive(Debug, clap::Args)]
+pub(super) struct Simulation {
+    /// Simulate traffic, run the engine on it, and evaluate: no files needed.
+    #[arg(long, conflicts_with_all = ["alerts", "labels", "scores"])]
+    pub(super) simulate: bool,
+    /// How large the simulated hub is.
+    #[arg(long, value_enum, default_value_t = Hubs::Small, requires = "simulate")]
+    hub: Hubs,
+    /// Seeds, first and last: each is another hub with other attacks.
+    #[arg(
+        long,
+        value_name = "FIRST..LAST",
+        default_value = "1..3",
+        requires = "simulate"
+    )]
+    seeds: Seeds,
+    /// Days of each.
+    #[arg(long, default_value_t = 28, requires = "simulate", value_parser = clap::value_parser!(i64).range(1..=3_650))]
+    days: i64,
+    /// Half of the parameters and targets: tune on the one, report on the other.
+    #[arg(long, value_enum, default_value_t = Splits::Tune, requires = "simulate")]
+    split: Splits,
+    /// Attacks that begin in a day.
+    #[arg(long, value_name = "NUMBER", default_value_t = 4.0, requires = "simulate", value_parser = super::positive)]
+    attacks_per_day: f64,
+    /// Days at the beginning without attacks.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, requires = "simulate")]
+    quiet_days: i64,
+    /// Configuration to run with; the hub's decoys and registered pollers come on top of it.
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    config: Option<PathBuf>,
+    /// False alarms a day up to which the sweep looks.
+    #[arg(long, value_name = "B", default_value_t = 100.0, requires = "simulate", value_parser = super::positive)]
+    sweep: f64,
+    /// Seeds that run at the same time.
+    #[arg(long, value_name = "NUMBER", requires = "simulate", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+}
+
+/// What came of one seed.
+type Done = Result<(Traffic, Calibration), Failure>;
+
+impl Simulation {
+    pub(super) fn run(&self) -> Result<(Vec<Traffic>, Calibration), Failure> {
+        let seeds: Vec<u64> = (self.seeds.first..=self.seeds.last).collect();
+        let progress = progress_bar(seeds.len() as u64 * self.days.unsigned_abs());
+        let next = AtomicUsize::new(0);
+        let done: Mutex<Vec<Option<Done>>> = Mutex::new(seeds.iter().map(|_| None).collect());
+        let work = || {
+            while let Some(position) = Some(next.fetch_add(1, Ordering::Relaxed))
+                && let Some(seed) = seeds.get(position)
+            {
+                let result = self.run_seed(*seed, &progress);
+                done.lock().unwrap_or_else(PoisonError::into_inner)[position] = Some(result);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads().min(seeds.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        progress.finish_and_clear();
+        // In the order of the seeds, whichever was ready first: sums of floats are the same.
+        let (mut runs, mut calibration) = (Vec::new(), Calibration::default());
+        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for result in done.into_iter().flatten() {
+            let (traffic, counted) = result?;
+            runs.push(traffic);
+            calibration.merge(&counted);
+        }
+        Ok((runs, calibration))
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(1, usize::from),
+            usize::from,
+        )
+    }
+
+    fn plan(&self, seed: u64) -> Plan {
+        Plan {
+            size: self.hub.size(),
+            days: self.days,
+            quiet_days: self.quiet_days,
+            split: self.split.split(),
+            attacks_per_day: self.attacks_per_day,
+            ..Plan::new(seed)
+        }
+    }
+
+    fn run_seed(&self, seed: u64, progress: &ProgressBar) -> Done {
+        let mut hub = Hub::new(self.plan(seed).settings());
+        let change = format!(
+            "time: {{ bound: neighbours }}\nlists: {{ decoys: [{}], registered_pollers: [{}] }}\n",
+            quoted(&hub.decoys()),
+            quoted(&hub.pollers())
+        );
+        let config = Config::load_changed(self.config.as_deref(), &change)?;
+        let mut judge = Judge::new(&config.engine(), self.sweep, &self.truth(&hub)?);
+        let mut front = Front::new(&config.engine());
+        judge.take(front.assign(0))?;
+        let end = hub.now() + Span::days(self.days);
+        let (mut lines, mut offset) = (Vec::new(), 0);
+        let mut failure = Ok(());
+        while hub.now() < end {
+            hub.visit_minute(|event| {
+                lines.clear();
+                to_json_line(event, &mut lines);
+                let line = lines.strip_suffix(b"\n").unwrap_or(&lines);
+                let (_, step) = front.feed(0, offset, None, line);
+                offset += 1;
+                if let Some(step) = step {
+                    let taken = judge.take(step);
+                    failure = std::mem::replace(&mut failure, Ok(())).and(taken);
+                }
+            });
+            std::mem::replace(&mut failure, Ok(()))?;
+            if hub.now().floor(Span::DAY) == hub.now() {
+                progress.inc(1);
+            }
+        }
+        for step in front.finish() {
+            judge.take(step)?;
+        }
+        let truth = self.truth(&hub)?;
+        Ok((
+            Traffic {
+                name: format!("seed {seed}"),
+                truth,
+                alerts: judge.shipped.finish(),
+                sweep: Some(judge.swept.finish()),
+            },
+            judge.calibration,
+        ))
+    }
+
+    /// The labels as far as they have come, of a run as long as is planned.
+    fn truth(&self, hub: &Hub) -> Result<Truth, Failure> {
+        let mut truth = Truth::default();
+        for label in hub
+            .labels()
+            .take_while(|label| !matches!(label, Label::Event(_)))
+        {
+            let label = match label {
+                Label::Run(mut run) => {
+                    run.end = run.start + Span::days(self.days);
+                    Label::Run(run)
+                }
+                other => other,
+            };
+            truth
+                .add(label)
+                .map_err(|said| Failure::Running(said.into()))?;
+        }
+        Ok(truth)
+    }
+}
+
+fn quoted(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    words.join(", ")
+}
+
+/// The back of the engine with all that looks on.
+struct Judge {
+    settings: EngineSettings,
+    back: Back,
+    looser: Alerting,
+    shipped: AlertBook,
+    swept: AlertBook,
+    /// Strength of the looser alerting's open episodes, as far as noted.
+    noted: HashMap<String, f64>,
+    around: Surroundings,
+    calibration: Calibration,
+}
+
+impl Judge {
+    fn new(settings: &EngineSettings, sweep: f64, truth: &Truth) -> Judge {
+        let plan = &settings.plan;
+        let loose = AlertSettings {
+            false_alarms_per_day: sweep.max(settings.alert.false_alarms_per_day),
+            alerts_per_day_max: f64::from(u32::MAX),
+            ..settings.alert
+        };
+        let mut looser = Alerting::new(Arc::clone(plan), loose);
+        looser.swap(Arc::clone(plan), loose, Arc::clone(&settings.policy));
+        Judge {
+            back: Back::new(settings),
+            looser,
+            shipped: AlertBook::default(),
+            swept: AlertBook::default(),
+            noted: HashMap::new(),
+            around: Surroundings::new(truth),
+            calibration: Calibration::default(),
+            settings: settings.clone(),
+        }
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), Failure> {
+        let (plan, around, calibration) =
+            (&self.settings.plan, &self.around, &mut self.calibration);
+        let mut label = String::new();
+        let mut note = |test: TestedEntity<'_>| {
+            let series = &plan.series[test.series];
+            let detection = &plan.detections[series.detection];
+            let start = test.end - series.span;
+            let is_touched = if let [member] = detection.entity.as_slice() {
+                // Nearly all entities are of one member: no map for them.
+                label.clear();
+                label.extend([member.name(), " ", test.key]);
+                around.is_touched(std::iter::once(label.as_str()), start, test.end)
+            } else {
+                let label = label_of(&entity_members(&detection.entity, test.key));
+                around.is_touched(label.split(", "), start, test.end)
+            };
+            if is_touched {
+                calibration.exclude();
+                return;
+            }
+            calibration.note(&TestRow {
+                detection: &detection.name,
+                window: series.span,
+                class: test.class,
+                maturity: test.maturity.name(),
+                regime: around.regime(test.end),
+                expected: test.expected,
+                tail: test.tail,
+            });
+        };
+        let judgements = self.back.judge(step, Some(&mut note));
+        if judgements.is_empty() {
+            return Ok(());
+        }
+        for alert in self.back.alert(&judgements) {
+            self.shipped.add(record_of(&alert)?);
+        }
+        self.sweep(&judgements)
+    }
+
+    fn sweep(&mut self, judgements: &[Judgement]) -> Result<(), Failure> {
+        for alert in self.looser.step(judgements) {
+            if alert.status == AlertStatus::Firing {
+                self.noted
+                    .insert(alert.id.clone(), alert.false_alarms_per_day);
+            } else {
+                self.noted.remove(&alert.id);
+            }
+            self.swept.add(record_of(&alert)?);
+        }
+        for alert in self.looser.active() {
+            let Some(noted) = self.noted.get_mut(&alert.id) else {
+                continue;
+            };
+            if alert.false_alarms_per_day < *noted {
+                *noted = alert.false_alarms_per_day;
+                self.swept.add(record_of(alert)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// As whoever reads the alert would have it.
+fn record_of(alert: &Alert) -> Result<AlertRecord, Failure> {
+    let json = serde_json::to_vec(alert).map_err(Failure::running)?;
+    AlertRecord::read(&json).map_err(|said| Failure::Running(said.into()))
+}
+
+fn progress_bar(days: u64) -> ProgressBar {
+    let template = "{bar:30} {percent:>3} %, {pos} of {len} days, {eta} to go";
+    let style = ProgressStyle::with_template(template);
+    let bar = ProgressBar::new(days);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -12,4 +12,5 @@ mod golden;
 mod kafka;
 mod parcels;
 mod replay;
+mod simulate;
 mod support;

@@ -13,4 +13,5 @@ mod golden;
 mod kafka;
 mod parcels;
 mod replay;
+mod simulate;
 mod support;

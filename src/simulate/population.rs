@@ -364,7 +364,8 @@ impl Population {
         let mut route_parcels = vec![0.0; self.routes.len()];
         for (n, &parcels_per_day) in sizes.iter().enumerate() {
             let wanted = if parcels_per_day >= large {
-                (between(random, 0.2, 0.6) * self.routes.len() as f64) as usize
+                let zones = self.routes.len().min(geography::DESTINATIONS.len());
+                (between(random, 0.2, 0.6) * zones as f64) as usize
             } else {
                 1 + poisson(random, 3.0) as usize
             };

@@ -72,7 +72,7 @@ impl Demo {
                 .map_err(Failure::running)?;
         }
         let hub = Hub::new(settings(self.seed));
-        let config = self.config(&broker.bootstrap_servers(), &hub.decoys())?;
+        let config = self.config(&broker.bootstrap_servers(), &hub)?;
         logging::start(&config.log);
         let (tell, told) = channel();
         let listener = move |alert: &Alert| {
@@ -136,8 +136,9 @@ impl Demo {
     }
 
     /// The shipped catalogue over the broker in this process.
-    fn config(&self, brokers: &str, decoys: &[String]) -> Result<Config, Failure> {
-        let decoys = decoys.join("\", \"");
+    fn config(&self, brokers: &str, hub: &Hub) -> Result<Config, Failure> {
+        let list = |names: Vec<String>| names.join("\", \"");
+        let (decoys, pollers) = (list(hub.decoys()), list(hub.pollers()));
         let text = format!(
             r#"
 kafka: {{ brokers: "{brokers}", topics: [{TOPIC}], group: vigie-demo, start: earliest }}
@@ -145,7 +146,7 @@ time: {{ bound: neighbours, idle_after: 5s }}
 alerts: {{ topic: {ALERT_TOPIC} }}
 http: {{ listen: "{}" }}
 log: {{ level: error }}
-lists: {{ decoys: ["{decoys}"] }}
+lists: {{ decoys: ["{decoys}"], registered_pollers: ["{pollers}"] }}
 "#,
             self.listen
         );

@@ -12,7 +12,13 @@ struct Injected {
     found: Option<(String, Span)>,
 }
 
-/// Keeps score.
+impl Injected {
+    fn is_attack(&self) -> bool {
+        self.episode.kind == EpisodeKind::Attack
+    }
+}
+
+/// Keeps score of the attacks; what else was injected is told, and counts for nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Scoreboard {
     injected: Vec<Injected>,
@@ -25,7 +31,6 @@ impl Scoreboard {
     pub(super) fn new(episodes: Vec<EpisodeLabel>) -> Scoreboard {
         let mut injected: Vec<Injected> = episodes
             .into_iter()
-            .filter(|episode| episode.kind == EpisodeKind::Attack)
             .map(|episode| Injected {
                 episode,
                 told: false,
@@ -44,7 +49,7 @@ impl Scoreboard {
     pub(super) fn begun_by(&mut self, now: EventTime) -> Vec<String> {
         let mut stories = Vec::new();
         for injected in &mut self.injected {
-            if injected.episode.start <= now && !injected.told {
+            if injected.is_attack() && injected.episode.start <= now && !injected.told {
                 injected.told = true;
                 self.begun += 1;
                 stories.push(injected.episode.story.clone());
@@ -76,7 +81,7 @@ impl Scoreboard {
     fn found(&self) -> usize {
         self.injected
             .iter()
-            .filter(|injected| injected.found.is_some())
+            .filter(|injected| injected.is_attack() && injected.found.is_some())
             .count()
     }
 
@@ -102,7 +107,7 @@ impl Scoreboard {
         let mut kinds = BTreeSet::new();
         for injected in &self.injected {
             let episode = &injected.episode;
-            if episode.start > now {
+            if !injected.is_attack() || episode.start > now {
                 continue;
             }
             let entity = episode.entities.first();

@@ -274,7 +274,7 @@ impl Simulate {
             _ => format!("[\"{}\"]", hub.decoys().join("\", \"")),
         };
         format!(
-            "# For events that `vigie simulate` made with seed {}.\ntime: {{ bound: neighbours }}\nlists:\n  decoys: {decoys}\n  pollers: [\"{}\"]\n",
+            "# For events that `vigie simulate` made with seed {}.\ntime: {{ bound: neighbours }}\nlists:\n  decoys: {decoys}\n  registered_pollers: [\"{}\"]\n",
             self.seed,
             hub.pollers().join("\", \"")
         )

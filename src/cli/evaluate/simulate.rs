@@ -82,7 +82,7 @@ pub(super) struct Simulation {
     /// False alarms a day up to which the sweep looks.
     #[arg(long, value_name = "B", default_value_t = 100.0, requires = "simulate", value_parser = super::positive)]
     sweep: f64,
-    /// Do not look at every p-value: several times as fast, for who tunes.
+    /// Do not look at every p-value, which takes some time and is not needed for recall.
     #[arg(long, requires = "simulate")]
     no_calibration: bool,
     /// Seeds that run at the same time.
@@ -229,8 +229,7 @@ struct Judge {
     /// Strength of the looser alerting's open episodes, as far as noted.
     noted: HashMap<String, f64>,
     around: Surroundings,
-    /// Whether every test is looked at. Where nobody looks, the engine leaves out what decides
-    /// nothing.
+    /// Whether every test is looked at.
     observes: bool,
     calibration: Calibration,
 }

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::domain::{Alert, AlertStatus, Label, Span, entity_members, label_of};
 use crate::engine::{Back, EngineSettings, Front, Step};
 use crate::evaluate::{AlertBook, AlertRecord, Calibration, Surroundings, TestRow, Traffic, Truth};
-use crate::score::{Judgement, TestedEntity};
+use crate::score::{Judgement, ScoreObserver, TestedEntity};
 use crate::simulate::{Hub, Plan, to_json_line};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -82,6 +82,9 @@ pub(super) struct Simulation {
     /// False alarms a day up to which the sweep looks.
     #[arg(long, value_name = "B", default_value_t = 100.0, requires = "simulate", value_parser = super::positive)]
     sweep: f64,
+    /// Do not look at every p-value, which takes some time and is not needed for recall.
+    #[arg(long, requires = "simulate")]
+    no_calibration: bool,
     /// Seeds that run at the same time.
     #[arg(long, value_name = "NUMBER", requires = "simulate", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -148,7 +151,10 @@ impl Simulation {
             quoted(&hub.pollers())
         );
         let config = Config::load_changed(self.config.as_deref(), &change)?;
-        let mut judge = Judge::new(&config.engine(), self.sweep, &self.truth(&hub)?);
+        let mut judge = Judge {
+            observes: !self.no_calibration,
+            ..Judge::new(&config.engine(), self.sweep, &self.truth(&hub)?)
+        };
         let mut front = Front::new(&config.engine());
         judge.take(front.assign(0))?;
         let end = hub.now() + Span::days(self.days);
@@ -223,6 +229,8 @@ struct Judge {
     /// Strength of the looser alerting's open episodes, as far as noted.
     noted: HashMap<String, f64>,
     around: Surroundings,
+    /// Whether every test is looked at.
+    observes: bool,
     calibration: Calibration,
 }
 
@@ -243,6 +251,7 @@ impl Judge {
             swept: AlertBook::default(),
             noted: HashMap::new(),
             around: Surroundings::new(truth),
+            observes: true,
             calibration: Calibration::default(),
             settings: settings.clone(),
         }
@@ -279,7 +288,9 @@ impl Judge {
                 tail: test.tail,
             });
         };
-        let judgements = self.back.judge(step, Some(&mut note));
+        let observer: Option<ScoreObserver<'_>> =
+            if self.observes { Some(&mut note) } else { None };
+        let judgements = self.back.judge(step, observer);
         if judgements.is_empty() {
             return Ok(());
         }

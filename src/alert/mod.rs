@@ -306,6 +306,7 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
         | Test::Sum
         | Test::Ratio { .. }
         | Test::FirstSeen
+        | Test::Rare
         | Test::Rule { .. } => up,
     }
 }

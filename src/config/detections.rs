@@ -65,6 +65,7 @@ enum TestName {
     Sum,
     Ratio,
     FirstSeen,
+    Rare,
     Rule,
 }
 
@@ -199,6 +200,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         ("sum", TestName::Sum),
         ("ratio", TestName::Ratio),
         ("first_seen", TestName::FirstSeen),
+        ("rare", TestName::Rare),
         ("rule", TestName::Rule),
     ];
     let get = |name: &str| fields.get(name);
@@ -406,6 +408,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
                 trials_min: entry.min_trials.unwrap_or(50),
             },
             TestName::FirstSeen => Test::FirstSeen,
+            TestName::Rare => Test::Rare,
             TestName::Rule => Test::Rule {
                 at_least: entry.at_least.unwrap_or(1),
             },

@@ -155,7 +155,7 @@ fn detection(detection: &Detection) -> YamlOwned {
         Test::Rate(direction) => members.push(("direction", text(direction.name()))),
         Test::Ratio { trials_min } => members.push(("min_trials", number(trials_min as f64))),
         Test::Rule { at_least } => members.push(("at_least", number(at_least as f64))),
-        Test::Sum | Test::FirstSeen => {}
+        Test::Sum | Test::FirstSeen | Test::Rare => {}
     }
     members.extend([
         ("false_alarms_per_day", number(policy.weight)),

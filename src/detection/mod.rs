@@ -51,6 +51,8 @@ pub enum Test {
     },
     /// An entity seen for the first time, weighed by how much it carries.
     FirstSeen,
+    /// An entity that is rarely seen, among those that come.
+    Rare,
     /// A fixed rule: the measure reaches this value.
     Rule {
         /// The value that is reached.
@@ -66,6 +68,7 @@ impl Test {
             Test::Sum => "sum",
             Test::Ratio { .. } => "ratio",
             Test::FirstSeen => "first_seen",
+            Test::Rare => "rare",
             Test::Rule { .. } => "rule",
         }
     }

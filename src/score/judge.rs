@@ -1,7 +1,8 @@
 //! Judge: one group's windows, entities and baselines.
 
 use super::baseline::{
-    FirstSeenSeries, Judged, Learning, RateSeries, RatioSeries, RuleSeries, SumSeries, SumValues,
+    FirstSeenSeries, Judged, Learning, RareSeries, RateSeries, RatioSeries, RuleSeries, SumSeries,
+    SumValues,
 };
 use super::entities::Entities;
 use super::windows::Window;
@@ -19,6 +20,7 @@ enum Baselines {
     Sum(SumSeries),
     Ratio(RatioSeries),
     FirstSeen(FirstSeenSeries),
+    Rare(RareSeries),
     Rule(RuleSeries, u64),
 }
 
@@ -64,7 +66,8 @@ impl GroupJudge {
             .enumerate()
             .filter(|(_, series)| series.group == self.group)
         {
-            let learning = Learning::new(series.span, settings.half_life);
+            let learning =
+                Learning::new(series.span, settings.half_life).without(settings.ablation);
             let baselines = match plan.detections[series.detection].test {
                 Test::Rate(direction) => {
                     Baselines::Rate(RateSeries::new(direction, series.span, learning))
@@ -74,6 +77,7 @@ impl GroupJudge {
                     Baselines::Ratio(RatioSeries::new(trials_min, learning))
                 }
                 Test::FirstSeen => Baselines::FirstSeen(FirstSeenSeries::default()),
+                Test::Rare => Baselines::Rare(RareSeries::new(settings.half_life)),
                 Test::Rule { at_least } => Baselines::Rule(RuleSeries::default(), at_least),
             };
             self.series.push(JudgedSeries { id, baselines });
@@ -135,6 +139,7 @@ impl GroupJudge {
                             window: &self.windows[number],
                             p_max: PValue::new(FINDING_P_MAX),
                             observer,
+                            appeared: PValue::ONE,
                         };
                         judgements.push(judge(series, spec, tally));
                     }
@@ -162,6 +167,7 @@ impl GroupJudge {
                     Baselines::Rate(rate) => rate.next_day(),
                     Baselines::Sum(sum) => sum.next_day(),
                     Baselines::Ratio(ratio) => ratio.next_day(),
+                    Baselines::Rare(rare) => rare.next_day(),
                     Baselines::FirstSeen(_) | Baselines::Rule(..) => {}
                 }
             }
@@ -187,6 +193,7 @@ impl GroupJudge {
                 Baselines::Sum(sum) => sum.keep(&marks),
                 Baselines::Ratio(ratio) => ratio.keep(&marks),
                 Baselines::FirstSeen(edges) => edges.keep(&marks),
+                Baselines::Rare(rare) => rare.keep(&marks),
                 Baselines::Rule(..) => {}
             }
         }
@@ -210,6 +217,7 @@ impl GroupJudge {
             Baselines::Sum(sum) => sum.bytes(),
             Baselines::Ratio(ratio) => ratio.bytes(),
             Baselines::FirstSeen(edges) => edges.bytes(),
+            Baselines::Rare(rare) => rare.bytes(),
             Baselines::Rule(..) => 0,
         };
         self.entities.bytes()
@@ -226,6 +234,8 @@ struct Tally<'a, 'o> {
     /// What is less likely than this is a finding.
     p_max: PValue,
     observer: &'a mut Option<ScoreObserver<'o>>,
+    /// How likely the entity that is added next was to appear.
+    appeared: PValue,
 }
 
 impl Tally<'_, '_> {
@@ -245,6 +255,7 @@ impl Tally<'_, '_> {
                 observed,
                 expected,
                 tail,
+                appeared: self.appeared,
                 maturity: entity.maturity(end),
             });
         }
@@ -278,6 +289,14 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
             let observed = of_everybody(entities, window, spec.of);
             rate.judge(all, classes, &observed, start, |row, predictive, tail| {
                 let (observed, expected) = (observed[row] as f64, predictive.mean());
+                if tally.observer.is_some() {
+                    let came = observed > 0.0;
+                    tally.appeared = if came {
+                        predictive.not_zero()
+                    } else {
+                        PValue::ONE
+                    };
+                }
                 tally.add(row, observed, expected, tail);
             });
         }
@@ -313,6 +332,13 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
             edges.judge(all, classes, &appeared, end, |row, judged| {
                 let size = window.value(row, spec.of) as f64;
                 tally.add(row, size, judged.expected, judged.tail);
+            });
+        }
+        Baselines::Rare(rare) => {
+            let appeared: Vec<usize> = in_key_order(entities, window).collect();
+            rare.judge(all, &appeared, |row, judged| {
+                let value = window.value(row, spec.of) as f64;
+                tally.add(row, value, judged.expected, judged.tail);
             });
         }
         Baselines::Rule(rule, at_least) => {

@@ -6,6 +6,7 @@
 mod evidence;
 mod first_seen;
 mod overdispersion;
+mod rare;
 mod rate;
 mod ratio;
 mod rule;
@@ -15,6 +16,7 @@ use crate::statistics::Tail;
 
 pub(super) use evidence::Learning;
 pub(super) use first_seen::FirstSeenSeries;
+pub(super) use rare::RareSeries;
 pub(super) use rate::RateSeries;
 pub(super) use ratio::RatioSeries;
 pub(super) use rule::RuleSeries;

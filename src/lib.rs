@@ -27,6 +27,7 @@ pub mod decode;
 pub mod detection;
 pub mod domain;
 pub mod engine;
+pub mod evaluate;
 pub mod limits;
 pub mod measure;
 pub mod observe;

@@ -42,6 +42,12 @@ pub const QUEUE_MESSAGES: usize = 64;
 pub const HTTP_CONNECTIONS_MAX: usize = 64;
 /// Size of a configuration file or list file, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 64 << 20;
+/// Detections on windows that calibration tells apart; further ones share the last.
+pub const CALIBRATION_SERIES_MAX: usize = DETECTIONS_MAX * WINDOWS_MAX;
+/// Classes, regimes and maturities that calibration tells apart; further ones share the last.
+pub const CALIBRATION_CLASSES_MAX: usize = 256;
+/// Events that one test of a configuration may write out.
+pub const TEST_EVENTS_MAX: usize = 2_000_000;
 /// Alert records waiting for the broker before the judging thread waits too.
 pub const ALERTS_QUEUED_MAX: usize = 10_000;
 
@@ -59,4 +65,12 @@ const _: () = {
         "class numbers are stored in a byte"
     );
     assert!(FINDING_P_MAX < 0.01, "findings are the exception");
+    assert!(
+        CALIBRATION_SERIES_MAX <= u16::MAX as usize,
+        "calibration numbers series in two bytes"
+    );
+    assert!(
+        CALIBRATION_CLASSES_MAX <= u16::MAX as usize,
+        "calibration numbers classes in two bytes"
+    );
 };

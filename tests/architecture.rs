@@ -49,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
             "measure",
             "detection",
+            "decode",
             "observe",
             "score",
             "alert",
@@ -56,6 +57,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulate", &["domain"]),
+    ("evaluate", &["domain", "limits", "statistics"]),
     (
         "sink",
         &[
@@ -91,6 +93,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "config",
             "simulate",
+            "evaluate",
+            "statistics",
             "sink",
             "source",
             "daemon",
@@ -110,6 +114,7 @@ const PURE: &[&str] = &[
     "score",
     "alert",
     "simulate",
+    "evaluate",
 ];
 
 /// Words that a pure module must not say.

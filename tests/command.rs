@@ -18,6 +18,17 @@ fn usage_that_makes_no_sense_exits_with_2() {
     for arguments in [
         &["rum"][..],
         &["replay"],
+        &["evaluate"],
+        &["evaluate", "--alerts", "a"],
+        &[
+            "evaluate",
+            "--alerts",
+            "a",
+            "--labels",
+            "l",
+            "--budgets",
+            "many",
+        ],
         &["run", "--nonsense"],
         &["demo", "--for", "soon"],
     ] {
@@ -29,7 +40,7 @@ fn usage_that_makes_no_sense_exits_with_2() {
 
 #[test]
 fn every_command_explains_itself_with_examples() {
-    for command in ["run", "demo", "replay", "check", "config"] {
+    for command in ["run", "demo", "replay", "evaluate", "check", "config"] {
         let ended = vigie(&[command, "--help"]);
         assert_eq!(ended.code, Some(0));
         let example = format!("vigie {command}");
@@ -100,5 +111,110 @@ fn the_effective_configuration_can_be_read_back_and_is_the_same() {
     assert_eq!(
         Config::load(Some(&file)).unwrap().plan,
         Config::load(Some(&effective)).unwrap().plan
+    );
+}
+
+const SHIPPED_TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/tests/shipped.yaml");
+
+#[test]
+fn the_shipped_tests_of_the_catalogue_hold() {
+    let ended = vigie(&["check", "--tests", SHIPPED_TESTS]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.lines().all(|line| line.starts_with("ok ")));
+    assert!(ended.stdout.lines().count() >= 8, "{}", ended.stdout);
+}
+
+#[test]
+fn a_configuration_that_breaks_what_its_tests_expect_fails_them_and_says_what_came_instead() {
+    let directory = directory::fresh();
+    let file = directory.path().join("own.yaml");
+    let own = "alerts: {critical_below: 0}
+detections:
+  - {name: route_volume_shift, enabled: false}
+  - {name: decoy_record_touched, severity: warning}
+";
+    std::fs::write(&file, own).unwrap();
+    let config = file.to_str().unwrap();
+    let ended = vigie(&["check", "--config", config, "--tests", SHIPPED_TESTS]);
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    let failed = ended
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("FAILED "));
+    assert_eq!(failed.count(), 3, "{}", ended.stdout);
+    assert!(
+        ended.stderr.contains("3 of 8 tests failed"),
+        "{}",
+        ended.stderr
+    );
+    for word in [
+        // What was expected, where it stands, and what there was.
+        "expected detection route_volume_shift, route CNSHA>NL1",
+        "got nothing of it",
+        "severity critical",
+        "warning  decoy_record_touched on actor desk-7",
+        "config/tests/shipped.yaml:",
+    ] {
+        assert!(ended.stdout.contains(word), "no {word} in {}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_broken_file_of_tests_says_everything_that_is_wrong_with_it() {
+    let directory = directory::fresh();
+    let file = directory.path().join("tests.yaml");
+    let text = "tests:
+  - name: a
+    events: [{kind: access}]
+    expect: [{detection: no_such}]
+  - name: b
+    expcet: []
+    events: {file: nowhere.jsonl}
+    expect_none: [{}]
+";
+    std::fs::write(&file, text).unwrap();
+    let tests = file.to_str().unwrap();
+    let ended = vigie(&["check", "--tests", tests]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    for place in ["tests.yaml:3: ", "tests.yaml:4: ", "tests.yaml:6: "] {
+        assert!(
+            ended.stderr.contains(place),
+            "no {place} in {}",
+            ended.stderr
+        );
+    }
+    // A file of events that is not there is found when it is needed.
+    std::fs::write(
+        &file,
+        text.replace("expcet: []", "")
+            .replace("no_such", "one_touch_sweep")
+            .replace("{kind: access}", "{kind: access, actor: a, action: read}"),
+    )
+    .unwrap();
+    let ended = vigie(&["check", "--tests", tests]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nowhere.jsonl"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_mute_that_is_over_is_a_warning_and_no_mistake() {
+    let directory = directory::fresh();
+    let file = directory.path().join("own.yaml");
+    let own =
+        "policy: {mutes: [{match: {actor: a}, until: 2020-01-01, reason: an audit of old}]}\n";
+    std::fs::write(&file, own).unwrap();
+    let ended = vigie(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("an audit of old"), "{}", ended.stderr);
+    let forever = own.replace("until: 2020-01-01, ", "");
+    std::fs::write(&file, forever).unwrap();
+    let ended = vigie(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("own.yaml:1: policy.mutes[0]: needs `until`"),
+        "{}",
+        ended.stderr
     );
 }

@@ -8,4 +8,5 @@ mod endpoints;
 mod leaving;
 mod rebalance;
 mod rejection;
+mod reload;
 mod start;

@@ -7,7 +7,7 @@
 //! strong the whole daemon would raise on quiet traffic. It fires where that figure is within
 //! the budget.
 
-use crate::detection::{Plan, SeriesId};
+use crate::detection::{Detection, Plan, SeriesId};
 use crate::domain::EventTime;
 use crate::score::Judgement;
 use crate::statistics::PValue;
@@ -23,17 +23,21 @@ pub struct Budget {
 impl Budget {
     /// Splits `whole` false alarms a day.
     pub fn new(plan: &Plan, whole: f64) -> Budget {
-        let total: f64 = plan
-            .detections
-            .iter()
-            .map(|detection| detection.policy.weight)
-            .sum();
+        // What is switched off spends nothing.
+        let weight = |detection: &Detection| {
+            if detection.policy.enabled {
+                detection.policy.weight
+            } else {
+                0.0
+            }
+        };
+        let total: f64 = plan.detections.iter().map(weight).sum();
         let series = plan
             .series
             .iter()
             .map(|series| {
                 let detection = &plan.detections[series.detection];
-                let share = detection.policy.weight / total / detection.windows.len() as f64;
+                let share = weight(detection) / total / detection.windows.len() as f64;
                 (share, series.span.per_day())
             })
             .collect();
@@ -70,6 +74,12 @@ impl TokenBucket {
             tokens: 2.0 * per_day,
             filled: None,
         }
+    }
+
+    /// From now on it gives so many a day.
+    pub fn set_rate(&mut self, per_day: f64) {
+        self.per_day = per_day;
+        self.tokens = self.tokens.min(2.0 * per_day);
     }
 
     /// Takes a token, if there is one.

@@ -44,6 +44,8 @@ pub(super) struct Episode {
     strength: f64,
     quiet_from: EventTime,
     ended: Option<EventTime>,
+    /// Muted since it opened, and not shown while it is.
+    hidden: bool,
 }
 
 impl Episode {
@@ -52,6 +54,7 @@ impl Episode {
             strength: sighting.strength,
             quiet_from: sighting.decided + sighting.span,
             ended: None,
+            hidden: false,
             alert,
         }
     }
@@ -71,6 +74,28 @@ impl Episodes {
             resolve_after,
             cooldown,
             by_key: BTreeMap::new(),
+        }
+    }
+
+    /// From now on episodes rest and cool down for so long.
+    pub(super) fn set_times(&mut self, resolve_after: Span, cooldown: Span) {
+        self.resolve_after = resolve_after;
+        self.cooldown = cooldown;
+    }
+
+    /// The entity was seen where that is muted: an episode that is open goes on until it is quiet
+    /// from then on, and nothing else happens.
+    pub(super) fn see(&mut self, detection: usize, key: &EntityKey, quiet_from: EventTime) {
+        let episode = self.by_key.get_mut(&(detection, key.clone()));
+        if let Some(episode) = episode.filter(|episode| episode.ended.is_none()) {
+            episode.quiet_from = episode.quiet_from.max(quiet_from);
+        }
+    }
+
+    /// Open episodes that are muted by now are not shown.
+    pub(super) fn hide(&mut self, is_muted: impl Fn(usize, &Alert) -> bool) {
+        for ((detection, _), episode) in &mut self.by_key {
+            episode.hidden = episode.ended.is_none() && is_muted(*detection, &episode.alert);
         }
     }
 
@@ -154,11 +179,11 @@ impl Episodes {
         records
     }
 
-    /// The open episodes' strongest records.
+    /// The open episodes' strongest records, but for hidden ones.
     pub(super) fn active(&self) -> impl Iterator<Item = &Alert> {
         self.by_key
             .values()
-            .filter(|episode| episode.ended.is_none())
+            .filter(|episode| episode.ended.is_none() && !episode.hidden)
             .map(|episode| &episode.alert)
     }
 }

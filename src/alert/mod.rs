@@ -2,14 +2,19 @@
 //!
 //! A pure step. One budget, in false alarms a day, decides every threshold (`budget`); what
 //! passes opens one episode per detection and entity, which lives, grows and ends (`episode`);
-//! what does not is counted by reason. Nothing here touches a baseline: budgets, effects and
-//! severities are policy.
+//! what does not is counted by reason. Nothing here touches a baseline: budgets, effects,
+//! severities, mutes and calendars are policy (`policy`), and [`Alerting::swap`] changes them
+//! while episodes are open.
 
 mod budget;
 mod episode;
 mod explain;
+mod policy;
 
 pub use budget::{Budget, TokenBucket};
+pub use policy::{
+    AlertPolicy, Calendar, Effect, Matcher, MonthDay, Mute, Pattern, Quality, Subject, When,
+};
 
 use crate::detection::{Detection, Direction, Plan, Test};
 use crate::domain::{
@@ -46,11 +51,24 @@ pub enum Muted {
     Cooldown,
     /// There were too many alerts already.
     RateLimit,
+    /// A mute, or a calendar that mutes.
+    Mute,
+    /// The detection's `unless`: it is as agreed.
+    Allowed,
+    /// Not strong enough for the budget of its calendar.
+    Calendar,
 }
 
 impl Muted {
     /// Every reason.
-    pub const ALL: [Muted; 3] = [Muted::SmallEffect, Muted::Cooldown, Muted::RateLimit];
+    pub const ALL: [Muted; 6] = [
+        Muted::SmallEffect,
+        Muted::Cooldown,
+        Muted::RateLimit,
+        Muted::Mute,
+        Muted::Allowed,
+        Muted::Calendar,
+    ];
 
     /// As metrics write it.
     pub fn name(self) -> &'static str {
@@ -58,6 +76,9 @@ impl Muted {
             Muted::SmallEffect => "small_effect",
             Muted::Cooldown => "cooldown",
             Muted::RateLimit => "rate_limit",
+            Muted::Mute => "mute",
+            Muted::Allowed => "allowed",
+            Muted::Calendar => "calendar",
         }
     }
 }
@@ -69,6 +90,7 @@ const HYSTERESIS: f64 = 10.0;
 pub struct Alerting {
     plan: Arc<Plan>,
     settings: AlertSettings,
+    policy: Arc<AlertPolicy>,
     budget: Budget,
     bucket: TokenBucket,
     episodes: Episodes,
@@ -83,9 +105,22 @@ impl Alerting {
             bucket: TokenBucket::new(settings.alerts_per_day_max),
             episodes: Episodes::new(settings.resolve_after, settings.cooldown),
             muted: BTreeMap::new(),
+            policy: Arc::default(),
             plan,
             settings,
         }
+    }
+
+    /// Goes on with other policy: the plan may differ from the one before in its policies and in
+    /// the content of its lists only. Open episodes stay open.
+    pub fn swap(&mut self, plan: Arc<Plan>, settings: AlertSettings, policy: Arc<AlertPolicy>) {
+        self.budget = Budget::new(&plan, settings.false_alarms_per_day);
+        self.bucket.set_rate(settings.alerts_per_day_max);
+        self.episodes
+            .set_times(settings.resolve_after, settings.cooldown);
+        self.plan = plan;
+        self.settings = settings;
+        self.policy = policy;
     }
 
     /// Takes judged windows in the order of their ends; gives the records to write, ordered by
@@ -96,6 +131,10 @@ impl Alerting {
             let decided = tick[0].decided;
             let mut of_tick = self.tick(decided, tick);
             of_tick.extend(self.episodes.end(decided));
+            let (plan, policy) = (&self.plan, &self.policy);
+            self.episodes.hide(|detection, alert| {
+                is_quiet(policy, &plan.detections[detection], alert, decided)
+            });
             of_tick.sort_by(|one, other| {
                 (&one.detection, &one.entity, one.status).cmp(&(
                     &other.detection,
@@ -121,7 +160,7 @@ impl Alerting {
                 decided,
                 span: candidate.window.end - candidate.window.start,
                 strength: candidate.strength,
-                severity: self.severity(&candidate),
+                severity: candidate.severity,
                 fires: candidate.fires,
             };
             let detection = candidate.detection;
@@ -160,16 +199,42 @@ impl Alerting {
         for judgement in judgements {
             let series = &self.plan.series[judgement.series];
             let detection = &self.plan.detections[series.detection];
+            if !detection.policy.enabled {
+                continue;
+            }
             let is_rule = matches!(detection.test, Test::Rule { .. });
+            let whole = self.settings.false_alarms_per_day;
             for finding in &judgement.findings {
-                let strength = self.budget.false_alarms_per_day(judgement, finding.p);
-                let fires = is_rule || strength <= self.settings.false_alarms_per_day;
-                if !fires && strength > HYSTERESIS * self.settings.false_alarms_per_day {
+                let plain = self.budget.false_alarms_per_day(judgement, finding.p);
+                if !is_rule && plain > HYSTERESIS * whole {
                     continue;
                 }
                 if !is_rule && !matters(detection, finding) {
-                    if fires {
+                    if plain <= whole {
                         *self.muted.entry(Muted::SmallEffect).or_default() += 1;
+                    }
+                    continue;
+                }
+                let ruling = self.rule(detection, finding, judgement.window, plain);
+                let strength = if is_rule {
+                    plain
+                } else {
+                    plain / ruling.budget
+                };
+                let fires = is_rule || strength <= whole;
+                if !fires && plain <= whole {
+                    *self.muted.entry(Muted::Calendar).or_default() += 1;
+                }
+                if !fires && strength > HYSTERESIS * whole {
+                    continue;
+                }
+                if let Some(reason) = ruling.muted {
+                    // It is seen and not told of: what is open goes on, and nothing opens.
+                    let span = judgement.window.end - judgement.window.start;
+                    self.episodes
+                        .see(series.detection, &finding.key, judgement.decided + span);
+                    if fires {
+                        *self.muted.entry(reason).or_default() += 1;
                     }
                     continue;
                 }
@@ -178,6 +243,7 @@ impl Alerting {
                     key: finding.key.clone(),
                     window: judgement.window,
                     finding: finding.clone(),
+                    severity: self.severity(detection, finding, strength),
                     strength,
                     fires,
                     evidence: Vec::new(),
@@ -195,17 +261,50 @@ impl Alerting {
         *self.muted.entry(reason).or_default() += 1;
     }
 
-    fn severity(&self, candidate: &Candidate) -> Severity {
-        let detection = &self.plan.detections[candidate.detection];
+    /// What policy says of a finding: why it is muted, if it is, and the part of the budget it is
+    /// judged by.
+    fn rule(
+        &self,
+        detection: &Detection,
+        finding: &Finding,
+        window: AlertWindow,
+        strength: f64,
+    ) -> Ruled {
+        let unless = &detection.policy.unless;
+        if unless.is_empty() && self.policy.is_empty() {
+            return Ruled {
+                muted: None,
+                budget: 1.0,
+            };
+        }
+        let entity = entity_members(&detection.entity, &finding.key);
+        let subject = Subject {
+            detection: &detection.name,
+            class: detection.policy.class,
+            severity: self.severity(detection, finding, strength),
+            entity: &entity,
+        };
+        let ruling = self.policy.rule(&subject, window);
+        Ruled {
+            muted: if is_allowed(detection, &entity) {
+                Some(Muted::Allowed)
+            } else {
+                ruling.muted.then_some(Muted::Mute)
+            },
+            budget: ruling.budget,
+        }
+    }
+
+    fn severity(&self, detection: &Detection, finding: &Finding, strength: f64) -> Severity {
         let base = detection.policy.severity;
         if matches!(detection.test, Test::Rule { .. }) {
             return base;
         }
-        if candidate.finding.maturity != Maturity::Mature {
+        if finding.maturity != Maturity::Mature {
             // A young baseline may be wrong; it asks for a look, not for an alarm.
             return base.min(Severity::Warning);
         }
-        if candidate.strength <= self.settings.critical_below {
+        if strength <= self.settings.critical_below {
             Severity::Critical
         } else {
             base
@@ -216,6 +315,17 @@ impl Alerting {
         let detection = &self.plan.detections[candidate.detection];
         let entity = entity_members(&detection.entity, &candidate.key);
         let finding = &candidate.finding;
+        let subject = Subject {
+            detection: &detection.name,
+            class: detection.policy.class,
+            severity: sighting.severity,
+            entity: &entity,
+        };
+        let benign_causes = self
+            .policy
+            .notes(&subject, candidate.window)
+            .chain(detection.policy.benign_causes.iter().cloned())
+            .collect();
         let measure = detection.measure.to_string();
         let evidence = std::iter::once(&(candidate.window, finding.clone()))
             .chain(&candidate.evidence)
@@ -245,12 +355,12 @@ impl Alerting {
             evidence,
             records: finding.records,
             maturity: finding.maturity,
-            benign_causes: detection.policy.benign_causes.clone(),
+            benign_causes,
             references: detection.policy.references.clone(),
         }
     }
 
-    /// The open episodes' alerts.
+    /// The open episodes' alerts, but for those that are muted by now.
     pub fn active(&self) -> impl Iterator<Item = &Alert> {
         self.episodes.active()
     }
@@ -269,6 +379,7 @@ struct Candidate {
     finding: Finding,
     /// False alarms a day at least this strong.
     strength: f64,
+    severity: Severity,
     fires: bool,
     /// Other windows of the same detection that spoke.
     evidence: Vec<(AlertWindow, Finding)>,
@@ -280,14 +391,43 @@ impl Candidate {
         let mut evidence = std::mem::take(&mut self.evidence);
         if other.strength < self.strength {
             evidence.insert(0, (self.window, self.finding.clone()));
-            (self.window, self.finding, self.strength) =
-                (other.window, other.finding.clone(), other.strength);
+            (self.window, self.finding) = (other.window, other.finding.clone());
+            (self.strength, self.severity) = (other.strength, other.severity);
         } else {
             evidence.push((other.window, other.finding.clone()));
         }
         self.fires |= other.fires;
         self.evidence = evidence;
     }
+}
+
+/// What policy says of a finding.
+struct Ruled {
+    muted: Option<Muted>,
+    budget: f64,
+}
+
+/// Whether the detection's own `unless` covers the entity.
+fn is_allowed(detection: &Detection, entity: &BTreeMap<&'static str, String>) -> bool {
+    let unless = &detection.policy.unless;
+    !unless.is_empty() && unless.iter().all(|condition| condition.holds_for(entity))
+}
+
+/// Whether an open episode is not to be shown at this moment.
+fn is_quiet(policy: &AlertPolicy, detection: &Detection, alert: &Alert, now: EventTime) -> bool {
+    let subject = Subject {
+        detection: &alert.detection,
+        class: alert.class,
+        severity: alert.severity,
+        entity: &alert.entity,
+    };
+    let moment = AlertWindow {
+        start: now,
+        end: now + Span(1),
+    };
+    !detection.policy.enabled
+        || is_allowed(detection, &alert.entity)
+        || policy.rule(&subject, moment).muted
 }
 
 /// Whether the effect is large enough to matter, whatever its p-value.

@@ -252,3 +252,173 @@ fn ids_are_the_same_on_every_run_and_differ_between_entities() {
     assert_eq!(ids(), ids());
     assert_ne!(ids()[0], ids()[1]);
 }
+
+/// A stage by a whole configuration.
+fn stage_by(text: &str) -> Alerting {
+    let mut stage = stage("");
+    swap(&mut stage, text);
+    stage
+}
+
+/// The stage goes on by this configuration.
+fn swap(stage: &mut Alerting, text: &str) {
+    let config = Config::parse("test", text, Path::new(".")).unwrap();
+    stage.swap(config.plan, config.alerts, config.policy);
+}
+
+fn muted(stage: &Alerting) -> Vec<(&'static str, u64)> {
+    let muted = stage.muted().iter();
+    muted.map(|(reason, n)| (reason.name(), *n)).collect()
+}
+
+/// Two hours from the start on, eve is muted.
+const MUTE_EVE: &str = "
+policy:
+  mutes:
+    - match: { actor: ev* }
+      from: 2026-01-05T02:00:00Z
+      until: 2026-01-05T04:00:00Z
+      reason: known
+";
+
+#[test]
+fn a_mute_holds_for_its_time_and_its_alerts_and_what_goes_on_fires_after_it() {
+    let mut stage = stage_by(MUTE_EVE);
+    let both = || vec![finding("bob", 1e-9), finding("eve", 1e-9)];
+    let told = |alerts: Vec<Alert>| -> Vec<String> {
+        let firing = |alert: &Alert| alert.status == AlertStatus::Firing;
+        let alerts = alerts.into_iter().filter(firing);
+        alerts.map(|alert| alert.entity["actor"].clone()).collect()
+    };
+    // The windows from two to three and from three to four o'clock are muted.
+    assert_eq!(told(step(&mut stage, 3, both())), ["bob"]);
+    assert!(told(step(&mut stage, 4, both())).is_empty());
+    assert_eq!(muted(&stage), [("mute", 2)]);
+    assert_eq!(told(step(&mut stage, 5, both())), ["eve"]);
+    assert_eq!(muted(&stage), [("mute", 2)]);
+}
+
+#[test]
+fn an_episode_that_is_open_when_a_mute_begins_is_not_shown_and_resolves_when_it_is_over() {
+    let mut stage = stage_by(MUTE_EVE);
+    let first = step(&mut stage, 2, vec![finding("eve", 1e-5)]);
+    assert_eq!((first.len(), stage.active().count()), (1, 0));
+    // Worse, but muted: nothing is said, and it goes on.
+    assert!(step(&mut stage, 3, vec![finding("eve", 1e-30)]).is_empty());
+    assert!(step(&mut stage, 4, vec![finding("eve", 1e-30)]).is_empty());
+    assert_eq!(muted(&stage), [("mute", 2)]);
+    // Seen last at four o'clock, it is over at six, not at four: the mute did not end it.
+    assert!(step(&mut stage, 5, vec![]).is_empty());
+    assert_eq!(stage.active().count(), 1);
+    let end = step(&mut stage, 6, vec![]);
+    assert_eq!(
+        (end[0].status, &end[0].id, end[0].severity),
+        (AlertStatus::Resolved, &first[0].id, Severity::Warning)
+    );
+}
+
+#[test]
+fn an_episode_that_got_worse_while_it_was_muted_says_so_after_the_mute() {
+    let mut stage = stage_by(MUTE_EVE);
+    let first = step(&mut stage, 2, vec![finding("eve", 1e-5)]);
+    for hours in [3, 4] {
+        assert!(step(&mut stage, hours, vec![finding("eve", 1e-30)]).is_empty());
+    }
+    let worse = step(&mut stage, 5, vec![finding("eve", 1e-30)]);
+    assert_eq!(
+        (&worse[0].id, worse[0].severity),
+        (&first[0].id, Severity::Critical)
+    );
+}
+
+#[test]
+fn a_calendar_is_named_first_and_may_ask_for_stronger_alerts_or_mute_them() {
+    let calendar = |effect: &str| {
+        format!(
+            "policy: {{calendars: [{{name: singles' day, kind: peak, yearly: 01-05, effect: {effect}}}]}}"
+        )
+    };
+    let causes = |effect: &str, p: f64| {
+        let mut stage = stage_by(&calendar(effect));
+        let alerts = step(&mut stage, 1, vec![finding("eve", p)]);
+        let first = alerts.first().map(|alert| alert.benign_causes[0].clone());
+        (first, muted(&stage))
+    };
+    let named = Some(String::from("calendar: singles' day (peak)"));
+    // 1e-5 is within the budget, and not within a thousandth of it.
+    assert_eq!(causes("annotate", 1e-5), (named.clone(), vec![]));
+    assert_eq!(causes("{budget: 0.001}", 1e-12), (named, vec![]));
+    assert_eq!(
+        causes("{budget: 0.001}", 1e-5),
+        (None, vec![("calendar", 1)])
+    );
+    assert_eq!(causes("mute", 1e-30), (None, vec![("mute", 1)]));
+    // The day after it is as if there were no calendar.
+    let mut stage = stage_by(&calendar("mute"));
+    let alerts = step(&mut stage, 25, vec![finding("eve", 1e-5)]);
+    assert!(!alerts[0].benign_causes[0].contains("calendar"));
+}
+
+#[test]
+fn what_is_agreed_is_muted_until_the_list_forgets_it() {
+    const UNLESS: &str =
+        "detections: [{name: actor_volume_surge, unless: {actor: {in: agreed}}}]\n";
+    let mut stage = stage_by(&format!("{UNLESS}lists: {{agreed: [eve]}}"));
+    assert!(step(&mut stage, 1, vec![finding("eve", 1e-9)]).is_empty());
+    assert_eq!(muted(&stage), [("allowed", 1)]);
+    assert_eq!(step(&mut stage, 2, vec![finding("bob", 1e-9)]).len(), 1);
+    swap(&mut stage, &format!("{UNLESS}lists: {{agreed: []}}"));
+    let alerts = step(&mut stage, 3, vec![finding("eve", 1e-9)]);
+    assert_eq!(alerts[0].entity["actor"], "eve");
+}
+
+#[test]
+fn a_swap_keeps_open_episodes_and_changes_what_follows() {
+    let mut stage = stage_by("");
+    let first = step(&mut stage, 1, vec![finding("eve", 1e-5)]);
+    assert_eq!(first.len(), 1);
+    swap(
+        &mut stage,
+        "alerts: {false_alarms_per_day: 0.001, resolve_after: 3h}",
+    );
+    assert!(step(&mut stage, 2, vec![finding("bob", 1e-5)]).is_empty());
+    assert_eq!(stage.active().count(), 1);
+    for hours in 3..=4 {
+        assert!(step(&mut stage, hours, vec![]).is_empty());
+    }
+    let end = step(&mut stage, 5, vec![]);
+    assert_eq!(
+        (end[0].status, &end[0].id),
+        (AlertStatus::Resolved, &first[0].id)
+    );
+}
+
+#[test]
+fn a_detection_switched_off_raises_nothing_and_leaves_its_budget_to_the_others() {
+    let mut stage = stage_by("");
+    let threshold = |stage: &Alerting, name: &str| {
+        let series = series_of(stage, name, Span::HOUR);
+        stage.budget.threshold(series, 300).get()
+    };
+    step(&mut stage, 1, vec![finding("eve", 1e-9)]);
+    let before = threshold(&stage, "actor_fanout_spread");
+    let mut plan = Plan::clone(&stage.plan);
+    let surge = &mut plan.detections[0];
+    assert_eq!(surge.name, "actor_volume_surge");
+    surge.policy.enabled = false;
+    let settings = stage.settings;
+    stage.swap(Arc::new(plan), settings, Arc::default());
+    assert!(threshold(&stage, "actor_fanout_spread") > before);
+    // What was open is over when it is quiet, and is not shown until then.
+    assert!(
+        step(
+            &mut stage,
+            2,
+            vec![finding("eve", 1e-30), finding("bob", 1e-30)]
+        )
+        .is_empty()
+    );
+    assert_eq!(stage.active().count(), 0);
+    let end = step(&mut stage, 4, vec![finding("eve", 1e-30)]);
+    assert_eq!(end[0].status, AlertStatus::Resolved);
+}

@@ -1,11 +1,12 @@
 //! The command line: words in, words out.
 //!
 //! Standard output is for data, standard error for words. Exit status 0 is done, 1 failed while
-//! running, 2 usage or configuration.
+//! running, 2 usage or configuration, 3 what was asked to hold does not hold.
 
 mod check;
 mod config;
 mod demo;
+mod evaluate;
 mod logging;
 mod replay;
 mod run;
@@ -32,6 +33,7 @@ use thiserror::Error;
   vigie demo                                    everything embedded: look at http://127.0.0.1:9477
   vigie run --config config/vigie.yaml          the daemon
   vigie replay --input events.jsonl.zst --alerts alerts.jsonl
+  vigie evaluate --alerts alerts.jsonl --labels labels.jsonl
   vigie check --config config/vigie.yaml
   vigie config --defaults                       the shipped settings and catalogue"
 )]
@@ -45,6 +47,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Replay(replay::Replay),
+    Evaluate(evaluate::Evaluate),
     Check(check::Check),
     Config(config::ShowConfig),
 }
@@ -87,6 +90,15 @@ enum Failure {
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// The arguments make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// A bound that was asked for is not kept.
+    #[error("{0}")]
+    Unmet(String),
+    /// Two configurations raise other alerts, and were to raise the same.
+    #[error("the configurations differ in {0} alerts")]
+    Difference(usize),
     /// Something failed while running.
     #[error(transparent)]
     Running(#[from] Box<dyn std::error::Error + Send + Sync>),
@@ -104,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::Demo(command) => command.execute(),
         Command::Replay(command) => command.execute(),
+        Command::Evaluate(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Config(command) => command.execute(),
     };
@@ -112,6 +125,14 @@ pub fn main() -> ExitCode {
         Err(Failure::Config(errors)) => {
             eprintln!("{errors}");
             ExitCode::from(2)
+        }
+        Err(Failure::Usage(message)) => {
+            eprintln!("vigie: {message}; see --help");
+            ExitCode::from(2)
+        }
+        Err(failure @ (Failure::Unmet(_) | Failure::Difference(_))) => {
+            eprintln!("vigie: {failure}");
+            ExitCode::from(3)
         }
         Err(Failure::Running(error)) => {
             eprintln!("vigie: {}", error_chain(&*error));

@@ -3,13 +3,20 @@
 use super::{ConfigFile, Failure, logging};
 use crate::config::Config;
 use crate::daemon::Daemon;
+use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Run the daemon: events from Kafka in, alerts out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   vigie run --config config/vigie.yaml
-  KAFKA_BROKERS=kafka:9092 vigie run            the shipped settings")]
+  KAFKA_BROKERS=kafka:9092 vigie run            the shipped settings
+  kill -HUP $(pidof vigie)                      read the configuration again
+
+A reload changes policy alone, and touches no baseline; a configuration that has a mistake or
+changes anything else is refused whole, and what runs goes on. The log and the metric
+vigie_config_last_reload_successful say what came of it. With http.reload a POST to /-/reload does
+the same, and is answered with it.")]
 pub(super) struct Run {
     #[command(flatten)]
     file: ConfigFile,
@@ -24,17 +31,18 @@ impl Run {
             .enable_all()
             .build()
             .map_err(Failure::running)?;
-        let outcome = runtime.block_on(run(&config));
+        let outcome = runtime.block_on(run(&config, self.file.config.clone()));
         // A client that cannot reach its broker may not let go; the process does.
         runtime.shutdown_background();
         outcome
     }
 }
 
-async fn run(config: &Config) -> Result<(), Failure> {
+async fn run(config: &Config, file: Option<PathBuf>) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::running)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::running)?;
-    let mut daemon = Daemon::start(config, None)
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::running)?;
+    let mut daemon = Daemon::start(config, file, None)
         .await
         .map_err(Failure::running)?;
     tracing::info!(
@@ -44,10 +52,13 @@ async fn run(config: &Config) -> Result<(), Failure> {
         start = ?config.kafka.start,
         "vigie runs; baselines are kept in memory, so this start is a cold one: it begins at kafka.start and learns from there"
     );
-    let fault = tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
-        fault = daemon.ended() => Some(fault),
+    let fault = loop {
+        tokio::select! {
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+            _ = hang_up.recv() => daemon.reload().await,
+            fault = daemon.ended() => break Some(fault),
+        }
     };
     if let Some(fault) = fault {
         return Err(Failure::running(fault));

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "name",
     "enabled",
     "class",
@@ -29,6 +29,7 @@ const KEYS: [&str; 19] = [
     "false_alarms_per_day",
     "min_effect",
     "min_difference",
+    "unless",
     "severity",
     "explain",
     "benign_causes",
@@ -53,6 +54,7 @@ struct Entry {
     weight: Option<f64>,
     min_effect: Option<f64>,
     min_difference: Option<f64>,
+    unless: Option<Vec<Condition>>,
     severity: Option<Severity>,
     explain: Option<Template>,
     benign_causes: Option<Vec<String>>,
@@ -88,6 +90,7 @@ impl Entry {
             weight: newer.weight.or(self.weight),
             min_effect: newer.min_effect.or(self.min_effect),
             min_difference: newer.min_difference.or(self.min_difference),
+            unless: newer.unless.or(self.unless),
             severity: newer.severity.or(self.severity),
             explain: newer.explain.or(self.explain),
             benign_causes: newer.benign_causes.or(self.benign_causes),
@@ -96,13 +99,20 @@ impl Entry {
     }
 }
 
-/// Reads the shipped catalogue with the changes of `own`; mistakes are left with the reader.
+/// The catalogue as it comes to: what is in force, and what was switched off.
+pub(super) struct Catalogue {
+    pub(super) plan: Plan,
+    pub(super) off: Vec<Detection>,
+}
+
+/// Reads the shipped catalogue with the changes of `own`, list after list; mistakes are left with
+/// the reader.
 pub(super) fn read(
     reader: &Reader,
-    own: Option<&Node<'_>>,
+    own: &[Node<'_>],
     lists: &Lists,
     pane: Span,
-) -> Option<Plan> {
+) -> Option<Catalogue> {
     let shipped = Reader::new("config/catalogue.yaml", CATALOGUE, Path::new("."));
     let mut entries: Vec<(Entry, Option<Node<'_>>)> = Vec::new();
     let root = shipped.root();
@@ -115,12 +125,16 @@ pub(super) fn read(
             entries.extend(read_entry(&node, lists).map(|entry| (entry, None)));
         }
     }
+    let own_entries = own.iter().enumerate().flat_map(|(list, own)| {
+        let nodes = own.items().unwrap_or_default();
+        nodes.into_iter().map(move |node| (list, node))
+    });
     let mut named = BTreeSet::new();
-    for node in own.and_then(Node::items).unwrap_or_default() {
+    for (list, node) in own_entries {
         let Some(entry) = read_entry(&node, lists) else {
             continue;
         };
-        if !named.insert(entry.name.clone()) {
+        if !named.insert((list, entry.name.clone())) {
             node.error(format!("`{}` stands twice in this list", entry.name));
             continue;
         }
@@ -136,8 +150,11 @@ pub(super) fn read(
         }
     }
     let mut detections = Vec::new();
+    let mut off = Vec::new();
     for (entry, node) in entries {
         if entry.enabled == Some(false) {
+            // What is switched off may be unfinished.
+            off.extend(resolve(entry, pane));
             continue;
         }
         match resolve(entry, pane) {
@@ -153,7 +170,7 @@ pub(super) fn read(
         }
     }
     if (detections.is_empty() || detections.len() > DETECTIONS_MAX)
-        && let Some(own) = own
+        && let Some(own) = own.last()
     {
         own.error(format!(
             "must leave from 1 to {DETECTIONS_MAX} detections switched on"
@@ -161,14 +178,14 @@ pub(super) fn read(
     }
     drop(shipped_list);
     let plan = Plan::new(detections, pane);
-    if let (Some((shorter, longer)), Some(own)) = (window_conflict(&plan), own) {
+    if let (Some((shorter, longer)), Some(own)) = (window_conflict(&plan), own.last()) {
         own.error(format!(
             "windows on the same entity and events must be multiples of each other; {longer} is no multiple of {shorter}"
         ));
     }
     drop(root);
     reader.absorb(shipped);
-    Some(plan)
+    Some(Catalogue { plan, off })
 }
 
 fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
@@ -220,6 +237,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         weight: get("false_alarms_per_day").and_then(|node| node.number(1e-6, 1e6)),
         min_effect: get("min_effect").and_then(|node| node.number(1.0, 1e6)),
         min_difference: get("min_difference").and_then(|node| node.number(0.0, 1e15)),
+        unless: get("unless").and_then(|node| read_conditions(node, lists)),
         severity: get("severity").and_then(|node| node.word(&severities)),
         explain: get("explain").and_then(|node| node.parsed(Template::parse)),
         benign_causes: get("benign_causes").and_then(texts),
@@ -321,15 +339,21 @@ fn read_value(member: Member, node: &Node<'_>) -> Option<String> {
 }
 
 fn read_list_requirement(node: &Node<'_>, lists: &Lists) -> Option<Requirement> {
-    let fields = node.fields(&["in"])?;
-    let Some(name) = fields.get("in").and_then(Node::text) else {
-        fields
-            .node
-            .error("must be a value, a list of values, `present`, or {in: LIST}");
-        return None;
+    let fields = node.fields(&["in", "not_in"])?;
+    let name = |key: &str| fields.get(key).and_then(Node::text);
+    let (name, inside) = match (name("in"), name("not_in")) {
+        (Some(name), None) => (name, true),
+        (None, Some(name)) => (name, false),
+        _ => {
+            fields.node.error(
+                "must be a value, a list of values, `present`, {in: LIST} or {not_in: LIST}",
+            );
+            return None;
+        }
     };
     match lists.get(&name) {
-        Some(list) => Some(Requirement::Listed(name, Arc::clone(list))),
+        Some(list) if inside => Some(Requirement::Listed(name, Arc::clone(list))),
+        Some(list) => Some(Requirement::NotListed(name, Arc::clone(list))),
         None => {
             fields
                 .node
@@ -391,6 +415,15 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
     if entry.direction.is_some() && test != TestName::Rate {
         mistakes.push(format!("`{name}`: only the test rate has a direction"));
     }
+    let unless = entry.unless.unwrap_or_default();
+    for condition in &unless {
+        if !entity.contains(&condition.member) {
+            mistakes.push(format!(
+                "`{name}`: unless speaks of {}, which is no member of its entity",
+                condition.member
+            ));
+        }
+    }
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -414,10 +447,12 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             },
         },
         policy: Policy {
+            enabled: entry.enabled.unwrap_or(true),
             class,
             weight: entry.weight.unwrap_or(0.5),
             min_effect: entry.min_effect.unwrap_or(1.0),
             min_difference: entry.min_difference.unwrap_or(0.0),
+            unless,
             severity: entry.severity.unwrap_or(Severity::Warning),
             explain,
             benign_causes: entry.benign_causes.unwrap_or_default(),

@@ -3,13 +3,18 @@
 //! A file is read into [`Config`] whole, or refused whole: all mistakes are reported at once,
 //! each with its file, line and key. Unknown keys are mistakes.
 
+mod cases;
 mod detections;
+mod policy;
 mod reader;
+mod reload;
 mod settings;
 mod show;
 mod substitute;
 
+pub use cases::{Expectation, TestCase, TestEvents, TestSuite};
 pub use reader::{ConfigError, ConfigErrors};
+pub use reload::Reload;
 pub use settings::{
     AlertOutput, BaselineConfig, Config, HttpConfig, KafkaConfig, LogConfig, LogFormat, Start,
     TimeConfig,
@@ -45,7 +50,7 @@ impl Config {
     /// Everything that is wrong with it.
     pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Config, ConfigErrors> {
         let reader = Reader::new(name, text, directory);
-        let config = settings::read(&reader);
+        let config = settings::read(&reader, None);
         reader.finish(config)
     }
 }

@@ -151,6 +151,11 @@ impl<'r> Node<'r> {
             .report(self.yaml.span.start.line(), &self.key, message.into());
     }
 
+    /// The line it stands in.
+    pub(super) fn line(&self) -> usize {
+        self.yaml.span.start.line()
+    }
+
     fn expected<T>(&self, what: &str) -> Option<T> {
         self.error(format!("must be {what}"));
         None

@@ -1,9 +1,10 @@
 //! The settings, section by section.
 
 use super::detections;
+use super::policy;
 use super::reader::{Node, Reader, span};
-use crate::alert::AlertSettings;
-use crate::detection::{Lists, Plan};
+use crate::alert::{AlertPolicy, AlertSettings};
+use crate::detection::{Detection, Lists, Plan};
 use crate::domain::{EventTime, Span};
 use crate::engine::EngineSettings;
 use crate::limits::PANE_MINUTES_MAX;
@@ -35,6 +36,10 @@ pub struct Config {
     pub lists: Lists,
     /// The compiled catalogue.
     pub plan: Arc<Plan>,
+    /// Detections that are switched off.
+    pub off: Vec<Detection>,
+    /// Mutes and calendars.
+    pub policy: Arc<AlertPolicy>,
 }
 
 /// Where reading starts.
@@ -103,6 +108,8 @@ pub struct AlertOutput {
 pub struct HttpConfig {
     /// Address to listen on.
     pub listen: SocketAddr,
+    /// Whether a POST to `/-/reload` reads the configuration again.
+    pub reload: bool,
 }
 
 /// How the log is written.
@@ -141,12 +148,17 @@ impl Config {
                 ablation: Ablation::default(),
             },
             alert: self.alerts,
+            policy: Arc::clone(&self.policy),
         }
     }
 }
 
-/// Reads a whole document; mistakes are left with the reader.
-pub(super) fn read(reader: &Reader) -> Option<Config> {
+/// The names of the lists that are there without being written, empty.
+const STANDARD_LISTS: [&str; 3] = ["decoys", "allowed_recipients", "registered_pollers"];
+
+/// Reads a whole document, and `change` over it, which says what is different in it; mistakes are
+/// left with the readers.
+pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config> {
     let mut kafka = KafkaConfig {
         brokers: String::from("localhost:9092"),
         topics: vec![String::from("shipments")],
@@ -175,15 +187,20 @@ pub(super) fn read(reader: &Reader) -> Option<Config> {
     let mut output = AlertOutput::default();
     let mut http = HttpConfig {
         listen: SocketAddr::from(([0, 0, 0, 0], 9477)),
+        reload: false,
     };
     let mut log = LogConfig {
         level: tracing::Level::INFO,
         format: LogFormat::Text,
     };
-    let mut lists = Lists::from([(String::from("decoys"), Arc::default())]);
-    let mut entries = None;
+    let mut lists: Lists = STANDARD_LISTS
+        .into_iter()
+        .map(|name| (String::from(name), Arc::default()))
+        .collect();
+    let mut entries = Vec::new();
+    let mut policies = Vec::new();
 
-    const SECTIONS: [&str; 8] = [
+    const SECTIONS: [&str; 9] = [
         "kafka",
         "time",
         "baseline",
@@ -192,9 +209,11 @@ pub(super) fn read(reader: &Reader) -> Option<Config> {
         "log",
         "lists",
         "detections",
+        "policy",
     ];
     let root = reader.root();
-    if let Some(root) = root.as_ref().and_then(|root| root.fields(&SECTIONS)) {
+    let layers = root.iter().chain(change);
+    for root in layers.filter_map(|layer| layer.fields(&SECTIONS)) {
         if let Some(node) = root.get("kafka") {
             read_kafka(node, &mut kafka);
         }
@@ -207,7 +226,11 @@ pub(super) fn read(reader: &Reader) -> Option<Config> {
         if let Some(node) = root.get("alerts") {
             read_alerts(node, &mut alerts, &mut output);
         }
-        if let Some(fields) = root.get("http").and_then(|node| node.fields(&["listen"])) {
+        if let Some(fields) = root
+            .get("http")
+            .and_then(|node| node.fields(&["listen", "reload"]))
+        {
+            fields.read("reload", &mut http.reload, Node::truth);
             fields.read("listen", &mut http.listen, |node| {
                 node.parsed(|text| {
                     text.parse()
@@ -231,9 +254,21 @@ pub(super) fn read(reader: &Reader) -> Option<Config> {
         if let Some(node) = root.get("lists") {
             read_lists(node, &mut lists);
         }
-        entries = root.get("detections").cloned();
+        entries.extend(root.get("detections").cloned());
+        policies.extend(root.get("policy").cloned());
     }
-    let plan = detections::read(reader, entries.as_ref(), &lists, time.pane)?;
+    let catalogue = detections::read(reader, &entries, &lists, time.pane)?;
+    let known: Vec<&str> = catalogue
+        .plan
+        .detections
+        .iter()
+        .chain(&catalogue.off)
+        .map(|detection| detection.name.as_str())
+        .collect();
+    let mut policy = AlertPolicy::default();
+    for node in &policies {
+        policy::read(node, &known, &mut policy);
+    }
     Some(Config {
         kafka,
         time,
@@ -243,7 +278,9 @@ pub(super) fn read(reader: &Reader) -> Option<Config> {
         http,
         log,
         lists,
-        plan: Arc::new(plan),
+        plan: Arc::new(catalogue.plan),
+        off: catalogue.off,
+        policy: Arc::new(policy),
     })
 }
 
@@ -396,8 +433,10 @@ fn read_alerts(node: &Node<'_>, alerts: &mut AlertSettings, output: &mut AlertOu
     fields.read("critical_below", &mut alerts.critical_below, |node| {
         node.number(0.0, 1e6)
     });
-    output.topic = fields.get("topic").and_then(Node::text);
-    output.file = fields.get("file").and_then(Node::text).map(PathBuf::from);
+    fields.read("topic", &mut output.topic, |node| node.text().map(Some));
+    fields.read("file", &mut output.file, |node| {
+        node.text().map(|path| Some(PathBuf::from(path)))
+    });
 }
 
 fn read_lists(node: &Node<'_>, lists: &mut Lists) {

@@ -1,12 +1,17 @@
 //! A configuration written out as YAML, with everything that was left out filled in.
 
 use super::settings::{Config, LogFormat, Start};
+use crate::alert::{AlertPolicy, Effect, Matcher, When};
 use crate::detection::{Condition, Detection, Requirement, Test};
 use crate::observe::TimeBound;
 use saphyr::{MappingOwned, ScalarOwned, YamlEmitter, YamlOwned};
 
 fn text(value: impl ToString) -> YamlOwned {
     YamlOwned::Value(ScalarOwned::String(value.to_string()))
+}
+
+fn truth(value: bool) -> YamlOwned {
+    YamlOwned::Value(ScalarOwned::Boolean(value))
 }
 
 fn number(value: f64) -> YamlOwned {
@@ -106,7 +111,13 @@ impl Config {
                 ]),
             ),
             ("alerts", map(alerts)),
-            ("http", map([("listen", text(self.http.listen))])),
+            (
+                "http",
+                map([
+                    ("listen", text(self.http.listen)),
+                    ("reload", truth(self.http.reload)),
+                ]),
+            ),
             (
                 "log",
                 map([
@@ -124,8 +135,9 @@ impl Config {
             ("lists", map(lists)),
             (
                 "detections",
-                list(self.plan.detections.iter().map(detection)),
+                list(self.plan.detections.iter().chain(&self.off).map(detection)),
             ),
+            ("policy", policy(&self.policy)),
         ]);
         let mut yaml = String::new();
         // Writing into a string cannot fail.
@@ -157,10 +169,18 @@ fn detection(detection: &Detection) -> YamlOwned {
         Test::Rule { at_least } => members.push(("at_least", number(at_least as f64))),
         Test::Sum | Test::FirstSeen | Test::Rare => {}
     }
+    if !policy.enabled {
+        members.push(("enabled", truth(false)));
+    }
     members.extend([
         ("false_alarms_per_day", number(policy.weight)),
         ("min_effect", number(policy.min_effect)),
         ("min_difference", number(policy.min_difference)),
+    ]);
+    if !policy.unless.is_empty() {
+        members.push(("unless", map(policy.unless.iter().map(condition))));
+    }
+    members.extend([
         ("severity", text(policy.severity.name())),
         ("explain", text(policy.explain.source())),
         ("benign_causes", list(policy.benign_causes.iter().map(text))),
@@ -173,10 +193,53 @@ fn condition(condition: &Condition) -> (&'static str, YamlOwned) {
     let value = match &condition.requirement {
         Requirement::Present => text("present"),
         Requirement::Listed(name, _) => map([("in", text(name))]),
+        Requirement::NotListed(name, _) => map([("not_in", text(name))]),
         Requirement::OneOf(values) => match values.as_slice() {
             [value] => text(value),
             values => list(values.iter().map(text)),
         },
     };
     (condition.member.name(), value)
+}
+
+fn matchers(matchers: &[Matcher]) -> YamlOwned {
+    map(matchers.iter().map(|matcher| {
+        let patterns = matcher.patterns.iter().map(text);
+        (matcher.quality.name(), list(patterns))
+    }))
+}
+
+fn policy(policy: &AlertPolicy) -> YamlOwned {
+    let mutes = policy.mutes.iter().map(|mute| {
+        let mut members = vec![("match", matchers(&mute.matchers))];
+        members.extend(mute.from.map(|from| ("from", text(from))));
+        members.extend([("until", text(mute.until)), ("reason", text(&mute.reason))]);
+        members.extend(mute.by.as_ref().map(|by| ("by", text(by))));
+        map(members)
+    });
+    let calendars = policy.calendars.iter().map(|calendar| {
+        let mut members = vec![
+            ("name", text(&calendar.name)),
+            ("kind", text(&calendar.kind)),
+        ];
+        match calendar.when {
+            When::Once { from, until } => {
+                members.extend([("from", text(from)), ("until", text(until))]);
+            }
+            When::Yearly { first, last } => {
+                members.push(("yearly", text(format!("{first}..{last}"))));
+            }
+        }
+        if !calendar.matchers.is_empty() {
+            members.push(("match", matchers(&calendar.matchers)));
+        }
+        let effect = match calendar.effect {
+            Effect::Annotate => text("annotate"),
+            Effect::Mute => text("mute"),
+            Effect::Budget(part) => map([("budget", number(part))]),
+        };
+        members.push(("effect", effect));
+        map(members)
+    });
+    map([("mutes", list(mutes)), ("calendars", list(calendars))])
 }

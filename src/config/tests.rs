@@ -42,10 +42,11 @@ fn the_shipped_catalogue_has_the_promised_detections() {
         "seller_volume_surge",
         "third_party_egress",
         "decoy_record_touched",
+        "recipient_outside_contract",
     ];
     assert_eq!(names, promised);
     // The three that look at accesses per actor share one measuring place.
-    assert_eq!(config.plan.groups.len(), 5);
+    assert_eq!(config.plan.groups.len(), 6);
 }
 
 #[test]
@@ -110,6 +111,78 @@ detections:
 }
 
 #[test]
+fn mistakes_in_policy_say_what_is_missing() {
+    let text = "\
+detections:
+  - { name: third_party_egress, unless: { actor: a } }
+policy:
+  mutes:
+    - { match: { actor: a }, reason: r }
+    - { match: { detection: actor_volum* , colour: red }, until: 2026-11-11, reason: r }
+    - { until: 2026-11-11 08:00, reason: r }
+    - { match: { actor: a*b }, from: 2026-11-12, until: 2026-11-11 }
+  calendars:
+    - { name: x, kind: peak }
+    - { name: x, kind: Peak day, yearly: 11-31, effect: { budget: 2 } }
+    - { name: x, kind: peak, yearly: 11-11, from: 2026-11-11, effect: louder }
+";
+    let mistakes = mistakes(text);
+    for (place, word) in [
+        ("test.yaml:2: detections[0]", "unless speaks of actor"),
+        ("test.yaml:5: policy.mutes[0]", "needs `until`"),
+        ("test.yaml:6: policy.mutes[1].match.colour", "chosen by"),
+        ("test.yaml:7: policy.mutes[2]", "needs `match`"),
+        ("test.yaml:7: policy.mutes[2].until", "the whole day in UTC"),
+        ("test.yaml:8: policy.mutes[3].match.actor", "no pattern"),
+        ("test.yaml:8: policy.mutes[3]", "ends before it begins"),
+        ("test.yaml:8: policy.mutes[3]", "needs a `reason`"),
+        (
+            "test.yaml:10: policy.calendars[0]",
+            "needs `from` and `until`",
+        ),
+        ("test.yaml:11: policy.calendars[1].kind", "no kind"),
+        (
+            "test.yaml:11: policy.calendars[1].yearly",
+            "no day of a year",
+        ),
+        (
+            "test.yaml:11: policy.calendars[1].effect.budget",
+            "number from",
+        ),
+        (
+            "test.yaml:12: policy.calendars[2]",
+            "needs `from` and `until`",
+        ),
+        ("test.yaml:12: policy.calendars[2].effect", "annotate, mute"),
+    ] {
+        let found = mistakes
+            .iter()
+            .any(|mistake| mistake.starts_with(place) && mistake.contains(word));
+        assert!(
+            found,
+            "{place} … {word} is not among\n{}",
+            mistakes.join("\n")
+        );
+    }
+    let misspelt =
+        "policy: {mutes: [{match: {detection: actor_volume}, until: 2026-11-11, reason: r}]}";
+    let said = parse(misspelt).unwrap_err().to_string();
+    assert!(said.contains("matches no detection"), "{said}");
+}
+
+#[test]
+fn a_date_is_the_whole_day_and_what_is_over_is_told() {
+    let text =
+        "policy: {mutes: [{match: {actor: a}, from: 2026-11-11, until: 2026-11-11, reason: why}]}";
+    let policy = parse(text).unwrap().policy;
+    let mute = &policy.mutes[0];
+    assert_eq!(mute.from.map(|from| mute.until - from), Some(Span::DAY));
+    assert_eq!(policy.expired(mute.until - Span(1)).count(), 0);
+    let told: Vec<String> = policy.expired(mute.until).collect();
+    assert!(told[0].contains("why") && told[0].contains("2026-11-12"));
+}
+
+#[test]
 fn what_is_not_yaml_says_where() {
     let mistakes = mistakes("kafka:\n  brokers: [a\nx: }");
     assert!(
@@ -151,7 +224,8 @@ fn an_entry_changes_the_shipped_one_of_its_name_and_no_other() {
             .iter()
             .all(|detection| detection.name != "route_volume_shift")
     );
-    assert_eq!(config.plan.detections.len(), 7);
+    assert_eq!(config.plan.detections.len(), 8);
+    assert_eq!(config.off[0].name, "route_volume_shift");
 }
 
 #[test]
@@ -221,7 +295,18 @@ kafka: {start: 2026-11-01T00:00:00Z, options: {sasl.password: hush, sasl.usernam
 baseline: {hash_key: 0123456789abcdef0123456789abcdef}
 alerts: {topic: t, file: '-', critical_below: 0.5}
 lists: {decoys: [b, a], others: []}
-detections: [{name: decoy_record_touched, at_least: 2}]";
+detections:
+  - {name: decoy_record_touched, at_least: 2}
+  - {name: one_touch_sweep, enabled: false}
+  - {name: third_party_egress, unless: {recipient: {not_in: others}, org: [a, b]}}
+policy:
+  mutes:
+    - {match: {actor: bi-*, severity: [info, warning]}, from: 2026-11-01, until: 2026-11-30, reason: r, by: me}
+    - {match: {detection: one_touch_sweep}, until: 2026-11-30T08:00:00Z, reason: r}
+  calendars:
+    - {name: singles' day, kind: peak, yearly: 11-11..11-13, effect: {budget: 0.1}}
+    - {name: strike, kind: strike, from: 2026-11-17, until: 2026-11-18, match: {class: integrity}}
+    - {name: export, kind: planned_export, yearly: 01-31, effect: mute}";
     let config = parse(text).unwrap();
     let yaml = config.to_yaml();
     assert!(!yaml.contains("hush") && !yaml.contains("0123456789abcdef"));

@@ -2,6 +2,8 @@
 //!
 //! It can be started inside a test, on port 0, as well as by `vigie run` and `vigie demo`.
 
+mod reload;
+
 use crate::config::Config;
 use crate::domain::{Alert, EventTime};
 use crate::engine::{Back, Pipeline, PipelineError, StepDone};
@@ -12,8 +14,10 @@ use crate::sink::{
     serve,
 };
 use crate::source::{KafkaSource, OffsetStore, Subscription};
+use reload::Reloader;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -63,19 +67,22 @@ pub struct Daemon {
     status: SharedStatus,
     stop: Arc<AtomicBool>,
     ended: oneshot::Receiver<Result<(), PipelineError>>,
+    reloader: Arc<Reloader>,
 }
 
 /// Called with every alert record.
 pub type AlertListener = Box<dyn FnMut(&Alert) + Send>;
 
 impl Daemon {
-    /// Starts reading, judging and serving.
+    /// Starts reading, judging and serving. `file` is where the configuration was read from, and
+    /// is read again on a reload; without one, the shipped settings are.
     ///
     /// # Errors
     /// Where the address, a sink or the Kafka client cannot be had. An absent broker is no
     /// error: it is waited for.
     pub async fn start(
         config: &Config,
+        file: Option<PathBuf>,
         listener: Option<AlertListener>,
     ) -> Result<Daemon, DaemonError> {
         let status = SharedStatus::default();
@@ -95,8 +102,17 @@ impl Daemon {
             sinks.push(listener);
         }
         let metrics = Metrics::new(Arc::clone(&config.plan), status.clone());
+        let (swaps_in, swaps) = std::sync::mpsc::channel();
+        let reloader = Arc::new(Reloader::new(
+            config.clone(),
+            file,
+            swaps_in,
+            metrics.clone(),
+            status.clone(),
+        ));
         let address = config.http.listen;
-        let http = serve(address, metrics, status.clone())
+        let hook = config.http.reload.then(|| Reloader::hook(&reloader));
+        let http = serve(address, metrics, status.clone(), hook)
             .await
             .map_err(|source| DaemonError::Listen { address, source })?;
 
@@ -112,6 +128,7 @@ impl Daemon {
             published: None,
         };
         writer.publish(&Back::new(&settings));
+        reload::warn_of_expired(config);
         let pipeline = Pipeline::start(&settings, QUEUE_MESSAGES, move |back, done| {
             writer.take(back, done)
         })?;
@@ -122,6 +139,7 @@ impl Daemon {
             pipeline,
             status.clone(),
             idle_after,
+            swaps,
             Instant::now(),
         );
         let (tell_end, ended) = oneshot::channel();
@@ -139,6 +157,7 @@ impl Daemon {
             status,
             stop,
             ended,
+            reloader,
         })
     }
 
@@ -155,6 +174,14 @@ impl Daemon {
     /// The same, as it changes.
     pub fn live(&self) -> SharedStatus {
         self.status.clone()
+    }
+
+    /// Reads the configuration again, and goes on by its policy if nothing else in it differs;
+    /// metrics and the log tell what came of it.
+    pub async fn reload(&self) {
+        let reloader = Arc::clone(&self.reloader);
+        // It reads files. What it has to say is in the log.
+        let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
     }
 
     /// Waits until reading has ended by itself, which only a fault makes it do.

@@ -16,6 +16,24 @@ pub enum Requirement {
     Present,
     /// On the list of that name.
     Listed(String, Arc<HashSet<String, ahash::RandomState>>),
+    /// There, and not on the list of that name. A list that is empty says nothing: nobody is
+    /// outside it.
+    NotListed(String, Arc<HashSet<String, ahash::RandomState>>),
+}
+
+impl Requirement {
+    /// Whether a member with this value meets it.
+    #[inline]
+    fn holds(&self, value: &str) -> bool {
+        match self {
+            Requirement::OneOf(values) => values.iter().any(|one| one == value),
+            Requirement::Present => !value.is_empty(),
+            Requirement::Listed(_, list) => list.contains(value),
+            Requirement::NotListed(_, list) => {
+                !list.is_empty() && !value.is_empty() && !list.contains(value)
+            }
+        }
+    }
 }
 
 impl PartialEq for Requirement {
@@ -24,7 +42,10 @@ impl PartialEq for Requirement {
             (Requirement::OneOf(ours), Requirement::OneOf(theirs)) => ours == theirs,
             (Requirement::Present, Requirement::Present) => true,
             // Two lists of one name are one list: a configuration has each name once.
-            (Requirement::Listed(ours, _), Requirement::Listed(theirs, _)) => ours == theirs,
+            (Requirement::Listed(ours, _), Requirement::Listed(theirs, _))
+            | (Requirement::NotListed(ours, _), Requirement::NotListed(theirs, _)) => {
+                ours == theirs
+            }
             _ => false,
         }
     }
@@ -43,14 +64,16 @@ impl Condition {
     /// Whether the event meets it.
     #[inline]
     pub fn holds(&self, event: &Event<'_>) -> bool {
-        let Some(value) = event.member(self.member) else {
-            return false;
-        };
-        match &self.requirement {
-            Requirement::OneOf(values) => values.iter().any(|one| one == value),
-            Requirement::Present => !value.is_empty(),
-            Requirement::Listed(_, list) => list.contains(value),
-        }
+        event
+            .member(self.member)
+            .is_some_and(|value| self.requirement.holds(value))
+    }
+
+    /// Whether an entity of these members and values meets it.
+    pub fn holds_for(&self, entity: &BTreeMap<&'static str, String>) -> bool {
+        entity
+            .get(self.member.name())
+            .is_some_and(|value| self.requirement.holds(value))
     }
 
     /// The kind it asks for, where it asks for just one: what is checked once per event
@@ -63,5 +86,26 @@ impl Condition {
             },
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_outside_an_empty_list_and_whoever_is_not_named_is_outside_a_full_one() {
+        let outside = |names: &[&str], value: &str| {
+            let list = names.iter().map(|name| (*name).to_owned()).collect();
+            Condition {
+                member: Member::Recipient,
+                requirement: Requirement::NotListed(String::from("allowed"), Arc::new(list)),
+            }
+            .holds_for(&BTreeMap::from([("recipient", value.to_owned())]))
+        };
+        assert!(!outside(&[], "anybody"));
+        assert!(outside(&["partner"], "anybody"));
+        assert!(!outside(&["partner"], "partner"));
+        assert!(!outside(&["partner"], ""));
     }
 }

@@ -77,6 +77,8 @@ impl Test {
 /// Thresholds and words: what may change without touching a baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
+    /// Whether it may raise alerts. One that is switched off while it runs keeps its baselines.
+    pub enabled: bool,
     /// What the observation could mean.
     pub class: AlertClass,
     /// Share of the budget, as a weight: normalised over all detections.
@@ -85,6 +87,9 @@ pub struct Policy {
     pub min_effect: f64,
     /// Smallest |observed - expected| that is worth an alert.
     pub min_difference: f64,
+    /// Conditions on the entity under which it is as agreed: where there are any and all of them
+    /// hold, its alerts are muted.
+    pub unless: Vec<Condition>,
     /// Severity of an alert that is no stronger than its threshold.
     pub severity: Severity,
     /// The sentence that explains an alert.

@@ -45,9 +45,15 @@ pub struct Back {
 impl Back {
     /// Without history.
     pub fn new(settings: &EngineSettings) -> Back {
+        let mut alerting = Alerting::new(Arc::clone(&settings.plan), settings.alert);
+        alerting.swap(
+            Arc::clone(&settings.plan),
+            settings.alert,
+            Arc::clone(&settings.policy),
+        );
         Back {
             score: Score::new(Arc::clone(&settings.plan), settings.score),
-            alerting: Alerting::new(Arc::clone(&settings.plan), settings.alert),
+            alerting,
             detections: vec![SeriesStatus::default(); settings.plan.detections.len()],
             plan: Arc::clone(&settings.plan),
         }
@@ -74,6 +80,12 @@ impl Back {
             }
             Step::Progress(partition, progress) => {
                 self.score.step_observed(partition, progress, observer)
+            }
+            Step::Swap(swap) => {
+                self.plan = Arc::clone(&swap.plan);
+                self.alerting
+                    .swap(Arc::clone(&swap.plan), swap.alert, Arc::clone(&swap.policy));
+                Vec::new()
             }
         };
         judgements.iter().for_each(|judgement| self.note(judgement));

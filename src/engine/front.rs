@@ -1,6 +1,6 @@
 //! Stage 1 for all partitions of a source.
 
-use super::{Counts, EngineSettings};
+use super::{Counts, EngineSettings, PolicySwap};
 use crate::detection::Plan;
 use crate::domain::EventTime;
 use crate::observe::{ObserveSettings, Observer, Progress, Verdict};
@@ -21,6 +21,8 @@ pub enum Step {
     Revoke(i32),
     /// A partition has sealed panes.
     Progress(i32, Progress),
+    /// What follows is judged by other policy.
+    Swap(Arc<PolicySwap>),
 }
 
 /// The observers of all partitions, and the books.
@@ -66,6 +68,16 @@ impl Front {
         self.left
             .extend(observer.map(|observer| (partition, observer)));
         Step::Revoke(partition)
+    }
+
+    /// Goes on with other policy: conditions see the new content of their lists from the next
+    /// message on, and the back judges by the new policy what is sealed from now on.
+    pub fn swap(&mut self, swap: &Arc<PolicySwap>) -> Step {
+        self.plan = Arc::clone(&swap.plan);
+        for observer in self.observers.values_mut().chain(self.left.values_mut()) {
+            observer.swap(Arc::clone(&swap.plan));
+        }
+        Step::Swap(Arc::clone(swap))
     }
 
     /// Takes one message that is not blank.
@@ -192,6 +204,7 @@ mod tests {
                 cooldown: Span::DAY,
                 critical_below: 1e-3,
             },
+            policy: Arc::default(),
         })
     }
 

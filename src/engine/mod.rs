@@ -13,9 +13,9 @@ mod pipeline;
 pub use back::{Back, BackStatus, SeriesStatus};
 pub use counts::Counts;
 pub use front::{Front, Step};
-pub use pipeline::{Pipeline, PipelineError, StepDone};
+pub use pipeline::{Pipeline, PipelineError, StepDone, TestListener};
 
-use crate::alert::AlertSettings;
+use crate::alert::{AlertPolicy, AlertSettings};
 use crate::detection::Plan;
 use crate::domain::{Alert, EventTime};
 use crate::observe::{ObserveSettings, Verdict};
@@ -33,6 +33,20 @@ pub struct EngineSettings {
     pub score: ScoreSettings,
     /// Stage 3.
     pub alert: AlertSettings,
+    /// Mutes and calendars.
+    pub policy: Arc<AlertPolicy>,
+}
+
+/// What can change while the stages run, without touching a baseline.
+#[derive(Clone, Debug)]
+pub struct PolicySwap {
+    /// The catalogue in force, with other policies and other content of its lists. All that is
+    /// measured, and how it is tested, is the same.
+    pub plan: Arc<Plan>,
+    /// Thresholds.
+    pub alert: AlertSettings,
+    /// Mutes and calendars.
+    pub policy: Arc<AlertPolicy>,
 }
 
 /// The stages, run in one step.
@@ -67,6 +81,12 @@ impl Engine {
             verdict,
             step.map_or_else(Vec::new, |step| self.back.take(step)),
         )
+    }
+
+    /// Goes on with other policy, from the next message on.
+    pub fn swap(&mut self, swap: &Arc<PolicySwap>) {
+        let step = self.front.swap(swap);
+        self.back.take(step);
     }
 
     /// The input has ended.

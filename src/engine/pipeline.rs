@@ -1,6 +1,7 @@
 //! The back on a thread of its own, behind a bounded queue.
 
 use super::{Back, EngineSettings, Step};
+use crate::score::TestedEntity;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use thiserror::Error;
@@ -9,6 +10,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[error("the judging thread has stopped{}", .0.as_deref().map(|said| format!(": {said}")).unwrap_or_default())]
 pub struct PipelineError(Option<String>);
+
+/// Is shown every test, on the thread of the back.
+pub type TestListener = Box<dyn FnMut(TestedEntity<'_>) + Send>;
 
 /// A running back.
 pub struct Pipeline {
@@ -24,11 +28,21 @@ impl Pipeline {
         queue: usize,
         after_step: impl FnMut(&Back, StepDone) + Send + 'static,
     ) -> std::io::Result<Pipeline> {
+        Pipeline::start_observed(settings, queue, None, after_step)
+    }
+
+    /// As [`Pipeline::start`], showing every test.
+    pub fn start_observed(
+        settings: &EngineSettings,
+        queue: usize,
+        tests: Option<TestListener>,
+        after_step: impl FnMut(&Back, StepDone) + Send + 'static,
+    ) -> std::io::Result<Pipeline> {
         let (sender, receiver) = sync_channel(queue);
         let back = Back::new(settings);
         let thread = std::thread::Builder::new()
             .name(String::from("vigie-judge"))
-            .spawn(move || run(back, &receiver, after_step))?;
+            .spawn(move || run(back, &receiver, tests, after_step))?;
         Ok(Pipeline {
             steps: Some(sender),
             thread: Some(thread),
@@ -99,14 +113,18 @@ pub struct StepDone {
 fn run(
     mut back: Back,
     steps: &Receiver<Step>,
+    mut tests: Option<TestListener>,
     mut after_step: impl FnMut(&Back, StepDone),
 ) -> Back {
     for step in steps {
         let resume = match &step {
             Step::Progress(partition, progress) => Some((*partition, progress.resume_offset)),
-            Step::Assign { .. } | Step::Revoke(_) => None,
+            Step::Assign { .. } | Step::Revoke(_) | Step::Swap(_) => None,
         };
-        let alerts = back.take(step);
+        let alerts = match &mut tests {
+            Some(listener) => back.take_observed(step, Some(&mut **listener)),
+            None => back.take(step),
+        };
         after_step(&back, StepDone { alerts, resume });
     }
     back

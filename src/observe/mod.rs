@@ -102,6 +102,12 @@ impl Observer {
         }
     }
 
+    /// Goes on with a plan that differs from the one before in the content of its lists at the
+    /// most.
+    pub fn swap(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
     /// Takes one message that is not blank. `appended` is the broker's append time, where it
     /// keeps one.
     pub fn observe(&mut self, offset: i64, appended: Option<EventTime>, bytes: &[u8]) -> Verdict {

@@ -16,6 +16,8 @@ fn plan() -> Arc<Plan> {
         windows: vec![Span::HOUR],
         test: Test::Rate(Direction::Up),
         policy: Policy {
+            enabled: true,
+            unless: Vec::new(),
             class: AlertClass::Harvesting,
             weight: 1.0,
             min_effect: 1.0,

@@ -119,6 +119,13 @@ impl Entities {
         (self.classes.len() - 1) as u8
     }
 
+    /// The name of a class.
+    pub(super) fn class_name(&self, class: u8) -> &str {
+        self.classes
+            .get(usize::from(class))
+            .map_or("", CompactString::as_str)
+    }
+
     /// Which entities were seen at or after `since`, where some were not.
     pub(super) fn seen_since(&self, since: EventTime) -> Option<Vec<bool>> {
         let marks: Vec<bool> = self

@@ -252,6 +252,7 @@ impl Tally<'_, '_> {
                 series: self.judgement.series,
                 end,
                 key: &entity.key,
+                class: self.entities.class_name(entity.class),
                 observed,
                 expected,
                 tail,

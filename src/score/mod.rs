@@ -112,6 +112,8 @@ pub struct TestedEntity<'a> {
     pub end: EventTime,
     /// The entity.
     pub key: &'a EntityKey,
+    /// The name of its class; empty where it has none.
+    pub class: &'a str,
     /// The measure's value.
     pub observed: f64,
     /// What the baseline expected.

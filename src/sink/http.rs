@@ -1,4 +1,4 @@
-//! The HTTP server: metrics, health, alerts, page.
+//! The HTTP server: metrics, health, alerts, page, reload.
 //!
 //! Built on hyper's own builder, which can bound how long a client may take to send its headers
 //! and how many connections there are.
@@ -22,8 +22,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+const TEXT: &str = "text/plain; charset=utf-8";
+const RELOAD: &str = "/-/reload";
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Reads the configuration again: what changed, or why it is refused. May take its time.
+pub type ReloadHook = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
 /// A running server; dropping it ends it.
 pub struct HttpServer {
@@ -44,7 +49,7 @@ impl Drop for HttpServer {
     }
 }
 
-/// Starts to serve.
+/// Starts to serve; without `reload` a POST to `/-/reload` is refused.
 ///
 /// # Errors
 /// Where the address cannot be listened on.
@@ -52,6 +57,7 @@ pub async fn serve(
     listen: SocketAddr,
     metrics: Metrics,
     status: SharedStatus,
+    reload: Option<ReloadHook>,
 ) -> std::io::Result<HttpServer> {
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
@@ -70,11 +76,21 @@ pub async fn serve(
                     continue;
                 }
             };
-            let (metrics, status) = (metrics.clone(), status.clone());
+            let (metrics, status, reload) = (metrics.clone(), status.clone(), reload.clone());
             tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let response = answer(&request, &metrics, &status);
-                    async move { Ok::<_, Infallible>(response) }
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let reload = reload.clone();
+                    let answered = if request.uri().path() == RELOAD {
+                        None
+                    } else {
+                        Some(answer(&request, &metrics, &status))
+                    };
+                    async move {
+                        Ok::<_, Infallible>(match answered {
+                            Some(response) => response,
+                            None => answer_reload(request.method(), reload).await,
+                        })
+                    }
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -90,22 +106,41 @@ pub async fn serve(
     Ok(HttpServer { address, task })
 }
 
+/// Only a POST changes anything: a page that somebody looks at cannot, by a link.
+async fn answer_reload(method: &Method, reload: Option<ReloadHook>) -> Response<Full<Bytes>> {
+    if method != Method::POST {
+        return not_allowed("only POST\n", "POST");
+    }
+    let Some(reload) = reload else {
+        let text = "reloading by HTTP is switched off: set http.reload, or send SIGHUP\n";
+        return respond(StatusCode::FORBIDDEN, TEXT, String::from(text));
+    };
+    // It reads files.
+    match tokio::task::spawn_blocking(move || reload()).await {
+        Ok(Ok(text)) => respond(StatusCode::OK, TEXT, text),
+        Ok(Err(text)) => respond(StatusCode::BAD_REQUEST, TEXT, text),
+        Err(error) => respond(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            TEXT,
+            format!("{error}\n"),
+        ),
+    }
+}
+
+fn not_allowed(text: &str, allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, text.to_owned());
+    let allowed = hyper::header::HeaderValue::from_static(allowed);
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
 fn answer(
     request: &Request<Incoming>,
     metrics: &Metrics,
     status: &SharedStatus,
 ) -> Response<Full<Bytes>> {
-    const TEXT: &str = "text/plain; charset=utf-8";
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = respond(
-            StatusCode::METHOD_NOT_ALLOWED,
-            TEXT,
-            String::from("only GET\n"),
-        );
-        response
-            .headers_mut()
-            .insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
-        return response;
+        return not_allowed("only GET\n", "GET, HEAD");
     }
     match request.uri().path() {
         "/metrics" => respond(StatusCode::OK, Metrics::content_type(), metrics.render()),

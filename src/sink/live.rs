@@ -33,6 +33,8 @@ pub struct LiveStatus {
     pub kafka_errors: u64,
     /// Whether partitions were assigned, so that events can come.
     pub ready: bool,
+    /// Whether the last attempt to load a configuration failed, and the one before it runs on.
+    pub reload_failed: bool,
     /// When the configuration in force was loaded, in seconds since the epoch.
     pub config_loaded_seconds: f64,
     /// Scoring and alerting.

@@ -16,25 +16,46 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, Registry, TextEncoder};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Renders metrics.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
+    plan: SharedPlan,
+}
+
+/// The catalogue in force, which a reload exchanges.
+#[derive(Clone)]
+struct SharedPlan(Arc<Mutex<Arc<Plan>>>);
+
+impl SharedPlan {
+    fn get(&self) -> Arc<Plan> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Metrics {
     /// For a daemon with this status.
     pub fn new(plan: Arc<Plan>, status: SharedStatus) -> Metrics {
         let registry = Registry::new();
+        let plan = SharedPlan(Arc::new(Mutex::new(plan)));
+        let collector = StatusCollector {
+            plan: plan.clone(),
+            status,
+        };
         // Two collectors that name different metrics are never refused.
-        let own = registry.register(Box::new(StatusCollector { plan, status }));
+        let own = registry.register(Box::new(collector));
         debug_assert!(own.is_ok());
         let process = prometheus::process_collector::ProcessCollector::for_self();
         let process = registry.register(Box::new(process));
         debug_assert!(process.is_ok());
-        Metrics { registry }
+        Metrics { registry, plan }
+    }
+
+    /// The same catalogue is in force with other policies.
+    pub fn swap(&self, plan: Arc<Plan>) {
+        *self.plan.0.lock().unwrap_or_else(PoisonError::into_inner) = plan;
     }
 
     /// The text that Prometheus scrapes.
@@ -54,7 +75,7 @@ impl Metrics {
 }
 
 struct StatusCollector {
-    plan: Arc<Plan>,
+    plan: SharedPlan,
     status: SharedStatus,
 }
 
@@ -66,10 +87,11 @@ impl Collector for StatusCollector {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let status = self.status.lock().clone();
+        let plan = self.plan.get();
         let mut families = Families::default();
         events(&status, &mut families);
-        alerts(&self.plan, &status, &mut families);
-        detection(&self.plan, &status, &mut families);
+        alerts(&plan, &status, &mut families);
+        detection(&plan, &status, &mut families);
         families.counter(
             names::KAFKA_ERRORS,
             "Errors reported by the Kafka client.",
@@ -96,7 +118,7 @@ impl Collector for StatusCollector {
         families.gauge(
             names::RELOAD_SUCCESSFUL,
             "Whether the last attempt to load the configuration succeeded.",
-            [(labels([]), 1.0)],
+            [(labels([]), f64::from(u8::from(!status.reload_failed)))],
         );
         families.gauge(
             names::RELOAD_TIME,

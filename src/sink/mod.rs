@@ -8,8 +8,10 @@ mod metrics;
 mod names;
 mod page;
 mod records;
+mod scores;
 
-pub use http::{HttpServer, serve};
+pub use http::{HttpServer, ReloadHook, serve};
 pub use live::{Lag, LiveStatus, SharedStatus};
 pub use metrics::Metrics;
 pub use records::{AlertSink, AlertSinks, FileSink, KafkaSink, SinkError, error_chain};
+pub use scores::{ScoreSink, ScoreSinkError};

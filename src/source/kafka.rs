@@ -16,7 +16,7 @@ pub use client::consumer_config;
 use super::RejectionLog;
 use crate::config::KafkaConfig;
 use crate::domain::EventTime;
-use crate::engine::{EngineSettings, Front, Pipeline, PipelineError};
+use crate::engine::{EngineSettings, Front, Pipeline, PipelineError, PolicySwap};
 use crate::observe::Verdict;
 use crate::sink::{Lag, SharedStatus};
 use client::{Change, Context, TopicPartition};
@@ -26,6 +26,7 @@ use rdkafka::message::{BorrowedMessage, Message, Timestamp};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,8 @@ pub struct KafkaSource {
     warned_of_create_time: BTreeSet<String>,
     wants_append_time: bool,
     housekeeping: Instant,
+    /// Other policies, to be put in force between two messages.
+    swaps: Receiver<Arc<PolicySwap>>,
 }
 
 /// Partitions as the engine numbers them, for whoever stores offsets.
@@ -167,6 +170,7 @@ impl KafkaSource {
         pipeline: Pipeline,
         status: SharedStatus,
         idle_after: Duration,
+        swaps: Receiver<Arc<PolicySwap>>,
         now: Instant,
     ) -> KafkaSource {
         KafkaSource {
@@ -181,6 +185,7 @@ impl KafkaSource {
             warned_of_create_time: BTreeSet::new(),
             wants_append_time: subscription.wants_append_time,
             housekeeping: now,
+            swaps,
         }
     }
 
@@ -194,6 +199,11 @@ impl KafkaSource {
             let consumer = Arc::clone(&self.consumer);
             let polled = consumer.poll(if in_batch == 0 { POLL } else { Duration::ZERO });
             self.take_changes(&places.places)?;
+            // In the order of the log: what comes after a swap is judged by it.
+            while let Ok(swap) = self.swaps.try_recv() {
+                let step = self.front.swap(&swap);
+                self.pipeline.send(step)?;
+            }
             let idle = polled.is_none();
             // Of an error the context was told already.
             if let Some(Ok(message)) = polled {

@@ -107,15 +107,20 @@ pub(crate) fn run_to_end(subcommand: &str, config: &Path) -> Ended {
 pub(crate) struct Daemon {
     process: Process,
     address: String,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Daemon {
     /// Starts it and waits until it serves.
     pub(crate) fn start(setting: &Setting) -> Daemon {
+        Daemon::start_with(&setting.yaml())
+    }
+
+    /// As [`Daemon::start`], with this configuration.
+    pub(crate) fn start_with(yaml: &str) -> Daemon {
         let directory = directory::fresh();
         let config = directory.path().join("vigie.yaml");
-        std::fs::write(&config, setting.yaml()).expect("a file in a fresh directory");
+        std::fs::write(&config, yaml).expect("a file in a fresh directory");
         let mut command = command();
         command.arg("run").arg("--config").arg(&config);
         let mut process = Process::start(command, "cargo builds it");
@@ -127,8 +132,29 @@ impl Daemon {
         Daemon {
             process,
             address,
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// Writes its configuration anew, which it does not read before it is asked to.
+    pub(crate) fn rewrite(&self, yaml: &str) {
+        let config = self.directory.path().join("vigie.yaml");
+        std::fs::write(config, yaml).expect("a file in a directory of its own");
+    }
+
+    /// Asks it to read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        self.process.hang_up();
+    }
+
+    /// What it has written to its log so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// Its answer to a POST without a body.
+    pub(crate) fn post(&self, path: &str) -> Answer {
+        http::post(&self.address, path).expect("vigie answers")
     }
 
     /// Where it serves, as `host:port`.

@@ -1,4 +1,5 @@
-//! As much of an HTTP client as the tests need: GET over HTTP/1.0, which is never chunked.
+//! As much of an HTTP client as the tests need: requests without a body over HTTP/1.0, which is
+//! never chunked.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -28,10 +29,20 @@ impl Answer {
 
 /// Gets `path` from a server at `address`.
 pub(crate) fn get(address: &str, path: &str) -> io::Result<Answer> {
+    ask("GET", address, path)
+}
+
+/// Posts nothing to `path` of a server at `address`.
+pub(crate) fn post(address: &str, path: &str) -> io::Result<Answer> {
+    ask("POST", address, path)
+}
+
+fn ask(method: &str, address: &str, path: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (head, body) = text

@@ -61,10 +61,19 @@ impl Process {
     }
 
     /// Asks it to leave, with SIGTERM.
-    #[allow(unsafe_code)]
     pub(crate) fn terminate(&self) {
+        self.signal(libc::SIGTERM);
+    }
+
+    /// Asks it to read its configuration again, with SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal(libc::SIGHUP);
+    }
+
+    #[allow(unsafe_code)]
+    fn signal(&self, signal: libc::c_int) {
         // SAFETY: no memory is involved; the child was not waited for, so the id is still its own.
-        let sent = unsafe { libc::kill(self.child.id().cast_signed(), libc::SIGTERM) };
+        let sent = unsafe { libc::kill(self.child.id().cast_signed(), signal) };
         assert_eq!(sent, 0, "`{}` cannot be signalled", self.name);
     }
 

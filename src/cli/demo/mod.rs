@@ -79,7 +79,7 @@ impl Demo {
             // Nobody listens any more while the demo leaves.
             let _ = tell.send(alert.clone());
         };
-        let mut daemon = Daemon::start(&config, Some(Box::new(listener)))
+        let mut daemon = Daemon::start(&config, None, Some(Box::new(listener)))
             .await
             .map_err(Failure::running)?;
         let began = hub.now();

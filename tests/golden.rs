@@ -4,19 +4,24 @@
 //! scenario is judged by what its alerts say of the entity that was attacked; the figures that
 //! decide are those of the shipped configuration.
 
-use crate::support::hub::{HOUR, MINUTE, Run, Scene, lines_of, tiny_hub};
+use crate::support::hub::{HOUR, MINUTE, Run, Scene, is_on, lines_of, tiny_hub};
 use std::collections::BTreeSet;
-use vigie::domain::{Alert, AlertStatus, EventTime, Severity, Span};
-use vigie::simulate::{Attack, PeakDay, Scenario, Settings};
+use vigie::domain::{Alert, AlertStatus, EventTime, Intensity, Severity, Span};
+use vigie::simulate::{Injection, Regime, Scenario, Settings};
 
-fn attacked(scenario: Scenario, day: i64, hour: i64, hours: i64, intensity: f64) -> Settings {
+/// The tiny hub with one attack, so many hours long, of which one parameter is given.
+fn attacked(
+    scenario: &str,
+    (day, hour, hours): (i64, i64, f64),
+    parameter: (&'static str, f64),
+) -> Settings {
+    let after = Span(Span::days(day).0 + hour * HOUR);
+    let scenario = Scenario::named(scenario).expect("a scenario");
+    let injection = Injection::new(scenario, after, Intensity::High)
+        .with("hours", hours)
+        .with(parameter.0, parameter.1);
     Settings {
-        attacks: vec![Attack {
-            scenario,
-            after: Span(Span::days(day).0 + hour * HOUR),
-            length: Span::hours(hours),
-            intensity,
-        }],
+        injections: vec![injection],
         ..tiny_hub(901)
     }
 }
@@ -28,7 +33,7 @@ fn findings(run: &Run) -> Vec<(&str, i64)> {
         .iter()
         .filter(|alert| alert.status == AlertStatus::Firing)
         .filter(|alert| {
-            episode.is_named_by(&alert.entity)
+            is_on(alert, episode)
                 && alert.window.end > episode.start
                 && alert.window.start < episode.end
         })
@@ -57,39 +62,44 @@ fn first(run: &Run, detection: &str) -> i64 {
 
 #[test]
 fn a_burst_of_reading_is_found_within_its_window_and_ten_minutes() {
-    let run = Scene::of(attacked(Scenario::ActorVolumeSurge, 5, 9, 2, 30.0)).run(7);
+    let run = Scene::of(attacked("actor_volume_surge", (5, 9, 2.0), ("times", 30.0))).run(7);
     assert!(first(&run, "actor_volume_surge") <= 60 + 15);
     let episode = &run.episodes[0];
     let end = run
         .alerts
         .iter()
-        .rfind(|alert| episode.is_named_by(&alert.entity))
+        .rfind(|alert| is_on(alert, episode))
         .unwrap();
     assert_eq!(end.status, AlertStatus::Resolved, "{end:?}");
 }
 
 #[test]
 fn an_export_of_everything_is_found_though_it_is_few_accesses() {
-    let run = Scene::of(attacked(Scenario::BulkExport, 5, 9, 1, 20_000.0)).run(6);
+    let run = Scene::of(attacked("bulk_export", (5, 9, 1.0), ("records", 20_000.0))).run(6);
     assert!(first(&run, "actor_bulk_export") <= 60 + 15);
 }
 
 #[test]
 fn a_tour_of_sellers_is_found() {
-    let run = Scene::of(attacked(Scenario::ActorFanoutSpread, 5, 9, 1, 80.0)).run(6);
+    let run = Scene::of(attacked(
+        "actor_fanout_spread",
+        (5, 9, 1.0),
+        ("sellers", 80.0),
+    ))
+    .run(6);
     assert!(first(&run, "actor_fanout_spread") <= 60 + 15);
 }
 
 #[test]
 fn a_sweep_that_reads_each_record_once_is_found() {
-    let run = Scene::of(attacked(Scenario::OneTouchSweep, 5, 6, 8, 600.0)).run(7);
+    let run = Scene::of(attacked("one_touch_sweep", (5, 6, 8.0), ("records", 600.0))).run(7);
     let found: BTreeSet<&str> = findings(&run).into_iter().map(|(name, _)| name).collect();
     assert!(found.contains("one_touch_sweep"), "{found:?}");
 }
 
 #[test]
 fn a_route_that_goes_silent_fires_while_it_is_silent() {
-    let run = Scene::of(attacked(Scenario::RouteSilence, 5, 18, 8, 1.0)).run(7);
+    let run = Scene::of(attacked("route_silence", (5, 18, 8.0), ("share", 1.0))).run(7);
     let after = first(&run, "route_volume_shift");
     assert!(
         after < 8 * 60,
@@ -98,20 +108,30 @@ fn a_route_that_goes_silent_fires_while_it_is_silent() {
     let alert = run
         .alerts
         .iter()
-        .find(|alert| run.episodes[0].is_named_by(&alert.entity))
+        .find(|alert| is_on(alert, &run.episodes[0]))
         .unwrap();
     assert!(alert.observed < alert.expected, "{alert:?}");
 }
 
 #[test]
 fn a_recipient_never_seen_before_is_found() {
-    let run = Scene::of(attacked(Scenario::ThirdPartyEgress, 5, 9, 3, 40_000.0)).run(6);
+    let run = Scene::of(attacked(
+        "third_party_egress",
+        (5, 9, 3.0),
+        ("records", 40_000.0),
+    ))
+    .run(6);
     assert!(first(&run, "third_party_egress") <= 60 + 15);
 }
 
 #[test]
 fn a_decoy_is_critical_from_the_first_touch_on() {
-    let run = Scene::of(attacked(Scenario::DecoyTouch, 1, 9, 1, 1.0)).run(2);
+    let run = Scene::of(attacked(
+        "decoy_record_touched",
+        (1, 9, 1.0),
+        ("touches", 1.0),
+    ))
+    .run(2);
     assert!(first(&run, "decoy_record_touched") <= 60 + 15);
     let alert = run
         .alerts
@@ -125,11 +145,7 @@ fn a_decoy_is_critical_from_the_first_touch_on() {
 fn a_peak_for_everybody_floods_nobody() {
     let quiet = Scene::of(tiny_hub(902)).run(7);
     let peak = Scene::of(Settings {
-        peak_days: vec![PeakDay {
-            day: 5,
-            factor: 1.87,
-            heterogeneity: 0.3,
-        }],
+        regimes: vec![Regime::peak(5, 1, 1.87, 0.3)],
         ..tiny_hub(902)
     })
     .run(7);
@@ -152,7 +168,7 @@ fn an_honest_week_stays_within_the_budget() {
 
 #[test]
 fn duplicates_and_disorder_change_nothing() {
-    let scene = Scene::of(attacked(Scenario::ActorVolumeSurge, 3, 9, 2, 30.0));
+    let scene = Scene::of(attacked("actor_volume_surge", (3, 9, 2.0), ("times", 30.0)));
     let straight = lines_of(&scene, 4);
     // Up to four minutes late, within the five that are allowed; every seventh comes twice.
     let mut arrivals: Vec<(i64, &(EventTime, Vec<u8>))> = Vec::new();
@@ -178,7 +194,7 @@ fn duplicates_and_disorder_change_nothing() {
 
 #[test]
 fn how_events_are_spread_over_partitions_changes_nothing() {
-    let scene = Scene::of(attacked(Scenario::ActorVolumeSurge, 3, 9, 2, 30.0));
+    let scene = Scene::of(attacked("actor_volume_surge", (3, 9, 2.0), ("times", 30.0)));
     let lines = lines_of(&scene, 4);
     let (one, three) = (scene.judge(&lines, 1), scene.judge(&lines, 3));
     assert_eq!(one.records(), three.records());
@@ -187,7 +203,7 @@ fn how_events_are_spread_over_partitions_changes_nothing() {
 
 #[test]
 fn alert_records_keep_to_their_schema_and_events_to_theirs() {
-    let scene = Scene::of(attacked(Scenario::OneTouchSweep, 4, 6, 8, 600.0));
+    let scene = Scene::of(attacked("one_touch_sweep", (4, 6, 8.0), ("records", 600.0)));
     let lines = lines_of(&scene, 5);
     for (_, line) in lines.iter().step_by(997) {
         let event = serde_json::from_slice(line).unwrap();

@@ -7,20 +7,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use vigie::domain::Span;
-use vigie::simulate::{Attack, Scenario, Settings};
+use vigie::domain::{Intensity, Span};
+use vigie::simulate::{Injection, Scenario, Settings};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Five days with a bulk export on the fifth.
 fn events() -> Vec<u8> {
+    let scenario = Scenario::named("bulk_export").unwrap();
+    let export = Injection::new(scenario, Span::hours(105), Intensity::High);
     let settings = Settings {
-        attacks: vec![Attack {
-            scenario: Scenario::BulkExport,
-            after: Span::hours(105),
-            length: Span::HOUR,
-            intensity: 20_000.0,
-        }],
+        injections: vec![export.with("records", 20_000.0).with("hours", 1.0)],
         ..tiny_hub(904)
     };
     let lines = Scene::of(settings).lines(5);

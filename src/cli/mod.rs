@@ -10,6 +10,7 @@ mod evaluate;
 mod logging;
 mod replay;
 mod run;
+mod simulate;
 mod words;
 
 use crate::config::{Config, ConfigError, ConfigErrors};
@@ -34,6 +35,7 @@ use thiserror::Error;
   vigie run --config config/vigie.yaml          the daemon
   vigie replay --input events.jsonl.zst --alerts alerts.jsonl
   vigie evaluate --alerts alerts.jsonl --labels labels.jsonl
+  vigie simulate --events events.jsonl.zst --labels labels.jsonl
   vigie check --config config/vigie.yaml
   vigie config --defaults                       the shipped settings and catalogue"
 )]
@@ -48,6 +50,7 @@ enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
     Evaluate(evaluate::Evaluate),
+    Simulate(simulate::Simulate),
     Check(check::Check),
     Config(config::ShowConfig),
 }
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Demo(command) => command.execute(),
         Command::Replay(command) => command.execute(),
         Command::Evaluate(command) => command.execute(),
+        Command::Simulate(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Config(command) => command.execute(),
     };

@@ -118,6 +118,26 @@ pub struct EpisodeLabel {
     pub story: String,
 }
 
+impl EpisodeLabel {
+    /// Whether an alert on `entity` names a true key of it: one of the two has every member of
+    /// the other, with the same value.
+    pub fn is_named_by<'e>(&self, entity: impl IntoIterator<Item = (&'e str, &'e str)>) -> bool {
+        let entity: BTreeMap<&str, &str> = entity.into_iter().collect();
+        !entity.is_empty()
+            && self
+                .entities
+                .iter()
+                .filter(|key| !key.is_empty())
+                .any(|key| {
+                    let shared = key
+                        .iter()
+                        .filter(|(name, value)| entity.get(name.as_str()) == Some(&value.as_str()));
+                    let shared = shared.count();
+                    shared == key.len() || shared == entity.len()
+                })
+    }
+}
+
 /// An event that belongs to an episode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventLabel {
@@ -130,6 +150,39 @@ pub struct EventLabel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alert_is_on_an_episode_where_one_names_all_that_the_other_does() {
+        let key = |pairs: &[(&str, &str)]| -> EntityMembers {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let label = EpisodeLabel {
+            id: String::new(),
+            kind: EpisodeKind::Attack,
+            scenario: String::new(),
+            intensity: None,
+            class: None,
+            detections: Vec::new(),
+            entities: vec![
+                key(&[("org", "o"), ("recipient", "r")]),
+                key(&[("actor", "a")]),
+            ],
+            start: EventTime(0),
+            end: EventTime(1),
+            events: 0,
+            taken: Vec::new(),
+            story: String::new(),
+        };
+        assert!(label.is_named_by([("actor", "a")]));
+        assert!(label.is_named_by([("actor", "a"), ("endpoint", "e")]));
+        assert!(label.is_named_by([("org", "o")]));
+        assert!(!label.is_named_by([("org", "o"), ("recipient", "s")]));
+        assert!(!label.is_named_by([("actor", "b")]));
+        assert!(!label.is_named_by([]));
+    }
 
     #[test]
     fn labels_read_back_what_they_write() {

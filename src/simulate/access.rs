@@ -4,13 +4,14 @@
 //! its role. Accesses come in sittings; each is a list, a search, an export, an update, or a read
 //! of a parcel that is either new to the actor or one it has read before.
 
-use super::draft::{Draft, Ids, Source, Subject, What};
-use super::movement::peak_factor;
+use super::draft::{Draft, Endpoint, Episode, Ids, Source, Subject, Touch, What, Who};
 use super::outbox::Outbox;
 use super::population::{Actor, Population};
 use super::random::{
-    Purpose, Random, Urn, between, gamma_factor, geometric, lognormal, mix, poisson, stream, unit,
+    Purpose, Random, Urn, between, gamma_step, geometric, index_below, lognormal, mix, poisson,
+    stream, unit,
 };
+use super::regime::{Rate, level};
 use super::role::{Profile, Role};
 use super::season::Season;
 use super::settings::Settings;
@@ -25,6 +26,16 @@ const LIST_RECORDS_MAX: f64 = 50.0;
 const EXPORT_RECORDS_MAX: f64 = 2_000.0;
 /// Mean pause between two accesses of a sitting.
 const PAUSE_SECONDS: f64 = 25.0;
+/// Registered pollers ask for what they know this often.
+pub(super) const POLL_PERIOD: Span = Span::hours(6);
+/// How much they ask for, and in how long.
+const POLL_READS: i64 = 150;
+const POLL_SECONDS: i64 = 600;
+/// Share of accesses that end in an error of the system, and of those that are refused.
+const ERROR_SHARE: f64 = 0.002;
+const DENIED_SHARE: f64 = 0.001;
+const LUCK_SALT: u64 = 0x6c75_636b;
+const STRAY_SALT: u64 = 0x7374_7261;
 /// Longest such pause.
 const PAUSE_SECONDS_MAX: f64 = 300.0;
 
@@ -70,12 +81,18 @@ impl Habit {
 pub(super) struct Access {
     classes: Vec<Class>,
     habits: Vec<Habit>,
+    /// The hour's factors of actors, classes and edges.
+    factors: Vec<f64>,
+    common: [f64; Role::ALL.len()],
+    edge_factors: Vec<f64>,
     edges: Urn,
     shares_per_minute: f64,
     ids: Ids,
     share_ids: Ids,
+    poll_ids: Ids,
     random: Random,
     share_random: Random,
+    poll_random: Random,
 }
 
 impl Access {
@@ -84,6 +101,7 @@ impl Access {
         let classes = Role::ALL.map(|role| Class {
             season: Season::new(role.profile().rhythm),
             actors: (population.actors.iter().enumerate())
+                .take(population.usual_actors)
                 .filter(|(_, actor)| actor.role == role)
                 .map(|(n, _)| n as u32)
                 .collect(),
@@ -98,25 +116,30 @@ impl Access {
         Access {
             classes: classes.to_vec(),
             habits: population.actors.iter().map(Habit::new).collect(),
+            factors: vec![0.0; population.usual_actors],
+            common: [0.0; Role::ALL.len()],
+            edge_factors: vec![0.0; population.usual_edges],
             edges: Urn::default(),
             shares_per_minute: 0.0,
             ids: Ids::new(settings.seed, Source::Access),
             share_ids: Ids::new(settings.seed, Source::Share),
+            poll_ids: Ids::new(settings.seed, Source::Poll),
             random: stream(settings.seed, Purpose::Access, 0),
             share_random: stream(settings.seed, Purpose::Share, 0),
+            poll_random: stream(settings.seed, Purpose::Poll, 0),
         }
     }
 
-    /// Draws the factors of the hour that begins at `hour`. The first `usual_edges` edges share.
+    /// Draws the factors of the hour that begins at `hour`.
     pub(super) fn begin_hour(
         &mut self,
         settings: &Settings,
         population: &Population,
-        usual_edges: usize,
         hour: EventTime,
     ) {
         let index = hour.index(Span::HOUR) as u64;
         let seed = settings.seed;
+        let correlation = settings.hour_correlation;
         let mut random = stream(seed, Purpose::ActorHour, index);
         for (n, (class, role)) in self.classes.iter_mut().zip(Role::ALL).enumerate() {
             let cv = if role.is_machine() {
@@ -124,21 +147,29 @@ impl Access {
             } else {
                 settings.people_cv
             };
+            let factors = &mut self.factors;
             class.urn.fill(class.actors.iter().map(|&actor| {
-                population.actors[actor as usize].reads_per_day
-                    * gamma_factor(&mut random, cv)
-                    * peak_factor(settings, hour, 1, actor as usize)
+                let known = &population.actors[actor as usize];
+                let factor = &mut factors[actor as usize];
+                *factor = gamma_step(&mut random, *factor, cv, correlation);
+                known.reads_per_day
+                    * *factor
+                    * known.stay.level(hour)
+                    * level(settings, hour, Rate::Actor, actor as usize)
             }));
-            let mut common = stream(seed, Purpose::ClassHour, (index << 8) + 1 + n as u64);
-            class.sittings_per_minute = class.urn.total()
-                * class.season.level(hour)
-                * gamma_factor(&mut common, settings.common_cv)
+            let mut random = stream(seed, Purpose::ClassHour, (index << 8) + 1 + n as u64);
+            let common = &mut self.common[n];
+            *common = gamma_step(&mut random, *common, settings.common_cv, correlation);
+            class.sittings_per_minute = class.urn.total() * class.season.level(hour) * *common
                 / (MINUTES_PER_DAY * class.sitting_accesses);
         }
         let mut random = stream(seed, Purpose::EdgeHour, index);
-        self.edges.fill((0..usual_edges).map(|edge| {
-            gamma_factor(&mut random, settings.machine_cv) * peak_factor(settings, hour, 2, edge)
-        }));
+        let factors = &mut self.edge_factors;
+        self.edges
+            .fill(factors.iter_mut().enumerate().map(|(n, factor)| {
+                *factor = gamma_step(&mut random, *factor, settings.machine_cv, correlation);
+                *factor * level(settings, hour, Rate::Edge, n)
+            }));
         self.shares_per_minute = self.edges.total() * settings.shares_per_edge_hour / 60.0;
     }
 
@@ -157,11 +188,10 @@ impl Access {
                 let habit = &mut self.habits[actor as usize];
                 let mut time = minute + Span(between(random, 0.0, 60_000.0) as i64);
                 for _ in 0..geometric(random, class.sitting_accesses) {
-                    let known = population.actors.get(actor as usize);
-                    let what = known.and_then(|a| touch(actor, a, habit, stock, random));
+                    let touch = touch(actor, population, habit, stock, random);
                     let id = self.ids.next();
-                    if let Some(what) = what {
-                        outbox.put(Draft { time, id, what });
+                    if let Some(touch) = touch {
+                        outbox.put(usual(time, id, What::Touch(touch)));
                     }
                     let pause = -PAUSE_SECONDS * (1.0 - random.random::<f64>()).ln();
                     time = time + Span((1_000.0 * pause.clamp(1.0, PAUSE_SECONDS_MAX)) as i64);
@@ -173,15 +203,51 @@ impl Access {
             let edge = self.edges.draw(random);
             let time = minute + Span(between(random, 0.0, 60_000.0) as i64);
             let records = lognormal(random, population.edges[edge].records, 0.6);
-            outbox.put(Draft {
-                time,
-                id: self.share_ids.next(),
-                what: What::Share {
-                    edge: edge as u32,
-                    records: records.clamp(1.0, 10_000.0) as u32,
-                },
-            });
+            let what = What::Share {
+                edge: edge as u32,
+                records: records.clamp(1.0, 10_000.0) as u32,
+            };
+            outbox.put(usual(time, self.share_ids.next(), what));
         }
+        self.poll(minute, population, stock, outbox);
+    }
+
+    /// Registered pollers whose turn it is ask for all they know, one after the other.
+    fn poll(
+        &mut self,
+        minute: EventTime,
+        population: &Population,
+        stock: &Stock,
+        outbox: &mut Outbox,
+    ) {
+        let minutes = POLL_PERIOD.0 / Span::MINUTE.0;
+        for (n, &actor) in population.pollers.iter().enumerate() {
+            let phase = (mix(n as u64) % minutes as u64) as i64;
+            if (minute.index(Span::MINUTE) - phase).rem_euclid(minutes) != 0 {
+                continue;
+            }
+            let random = &mut self.poll_random;
+            let late = between(random, 0.0, 20_000.0) as i64;
+            for read in 0..POLL_READS {
+                let time = minute + Span(late + read * POLL_SECONDS * 1_000 / POLL_READS);
+                let habit = &mut self.habits[actor as usize];
+                let touch = touch(actor, population, habit, stock, random);
+                let id = self.poll_ids.next();
+                if let Some(touch) = touch {
+                    outbox.put(usual(time, id, What::Touch(touch)));
+                }
+            }
+        }
+    }
+}
+
+/// An event that belongs to no episode.
+pub(super) fn usual(time: EventTime, id: u64, what: What) -> Draft {
+    Draft {
+        time,
+        id,
+        episode: Episode::NONE,
+        what,
     }
 }
 
@@ -205,20 +271,24 @@ fn action_of(profile: &Profile, bits: u64) -> Action {
 /// One access. Always draws equally often, whatever there is to touch.
 fn touch(
     index: u32,
-    actor: &Actor,
+    population: &Population,
     habit: &mut Habit,
     stock: &Stock,
     random: &mut Random,
-) -> Option<What> {
+) -> Option<Touch> {
+    let actor = &population.actors[index as usize];
     let profile = actor.role.profile();
     let action = action_of(profile, random.next_u64());
     let (novelty, choice, luck) = (random.next_u64(), random.next_u64(), random.next_u64());
     let size = lognormal(random, 1.0, 0.7);
-    let many = |records: f64, max: f64| (records.min(max) as u32, Subject::Many);
-    let (records, subject) = match action {
-        Action::List => many(12.0 * size, LIST_RECORDS_MAX),
-        Action::Search => many(3.0 * size, LIST_RECORDS_MAX),
-        Action::Export => many(150.0 * size, EXPORT_RECORDS_MAX),
+    let who = Who::Actor(index);
+    let mut touch = Touch::new(who, action, Subject::Many);
+    touch.relation = profile.relation;
+    let many = |records: f64, max: f64| records.min(max) as u32;
+    match action {
+        Action::List => touch.records = many(12.0 * size, LIST_RECORDS_MAX),
+        Action::Search => touch.records = many(3.0 * size, LIST_RECORDS_MAX),
+        Action::Export => touch.records = many(150.0 * size, EXPORT_RECORDS_MAX),
         _ => {
             let is_new = unit(novelty) < habit.new_share;
             let again = if is_new {
@@ -234,35 +304,78 @@ fn touch(
                     parcel
                 }
             };
-            (1, Subject::Parcel(parcel))
-        }
-    };
-    let what = match subject {
-        Subject::Parcel(Parcel { serial, .. })
-            if action == Action::Read && misses(index, actor, serial, luck) =>
-        {
-            What::Touch {
-                actor: index,
-                action,
-                subject: Subject::Reference {
-                    serial,
+            touch.subject = Subject::Parcel(parcel);
+            touch.relation = relation_to(index, actor, &parcel);
+            if action == Action::Update && unit(mix(luck)) < 0.1 {
+                touch.endpoint = Endpoint::Delivery;
+            }
+            if action == Action::Read && misses(index, actor, parcel.serial, luck) {
+                touch.subject = Subject::Reference {
+                    serial: parcel.serial,
                     mistyped: true,
-                },
-                records: 0,
-                outcome: Outcome::NotFound,
-                relation: Relation::Unknown,
+                };
+                touch.relation = Relation::Unknown;
+                touch.outcome = Outcome::NotFound;
             }
         }
-        subject => What::Touch {
-            actor: index,
-            action,
-            subject,
-            records,
-            outcome: Outcome::Ok,
-            relation: profile.relation,
-        },
+    }
+    let dice = mix(luck ^ LUCK_SALT);
+    if matches!(action, Action::Read | Action::List | Action::Search) && unit(dice) < profile.lanes
+    {
+        ask_for_lane(&mut touch, actor, population, mix(dice));
+    }
+    let dice = unit(mix(dice ^ LUCK_SALT));
+    if dice < ERROR_SHARE {
+        touch.outcome = Outcome::Error;
+    } else if dice < ERROR_SHARE + DENIED_SHARE {
+        touch.outcome = Outcome::Denied;
+    }
+    if touch.outcome != Outcome::Ok {
+        touch.records = 0;
+    }
+    Some(touch)
+}
+
+/// Makes it a question for timetables, capacity or what is held on a route of the actor's.
+fn ask_for_lane(touch: &mut Touch, actor: &Actor, population: &Population, bits: u64) {
+    let routes = &population.routes;
+    let runs = |n: &usize| routes[*n].carriers.contains(&actor.principal);
+    let few = index_below(mix(bits), 3);
+    let own = match actor.role {
+        Role::Carrier => (0..routes.len()).filter(runs).nth(few),
+        _ => None,
     };
-    Some(what)
+    // Others ask for a few routes of their own, too.
+    let fallback = mix(u64::from(actor.org) << 8 ^ few as u64) as usize % routes.len().max(1);
+    let route = own.unwrap_or(fallback);
+    *touch = Touch {
+        subject: Subject::Lane(route as u32),
+        action: Action::Search,
+        records: 1 + (bits % 6) as u32,
+        outcome: Outcome::Ok,
+        endpoint: match bits >> 32 & 7 {
+            0 => Endpoint::Holds,
+            1 | 2 => Endpoint::Capacity,
+            _ => Endpoint::Schedules,
+        },
+        relation: Relation::Unknown,
+        ..*touch
+    };
+}
+
+/// How the actor stands to the parcel.
+pub(super) fn relation_to(index: u32, actor: &Actor, parcel: &Parcel) -> Relation {
+    let profile = actor.role.profile();
+    let is_its_own = match actor.role {
+        Role::Seller => parcel.seller == actor.principal,
+        Role::Carrier => parcel.carrier == actor.principal,
+        _ => unit(mix(parcel.serial ^ (u64::from(index) << 40) ^ STRAY_SALT)) >= profile.stray,
+    };
+    if is_its_own {
+        profile.relation
+    } else {
+        Relation::None
+    }
 }
 
 /// Whether the read finds nothing. People mistype; a machine asks for a dead reference as often
@@ -278,6 +391,9 @@ fn misses(index: u32, actor: &Actor, serial: u64, luck: u64) -> bool {
 
 /// A parcel that the actor has business with.
 pub(super) fn new_parcel(actor: &Actor, stock: &Stock, bits: u64) -> Option<Parcel> {
+    if unit(mix(bits ^ STRAY_SALT)) < actor.role.profile().stray {
+        return stock.of_anybody(bits);
+    }
     match actor.role {
         Role::Seller => stock.of_seller(actor.principal, bits),
         Role::Carrier => stock.of_carrier(actor.principal, bits),

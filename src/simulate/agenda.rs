@@ -5,7 +5,7 @@
 use crate::domain::{EventTime, Span};
 
 /// How far ahead things can be planned; later ones are pulled in to it.
-pub(super) const HORIZON: Span = Span::hours(36);
+pub(super) const HORIZON: Span = Span::hours(72);
 
 const SLOTS: usize = (HORIZON.0 / Span::MINUTE.0) as usize + 1;
 

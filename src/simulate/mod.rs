@@ -4,15 +4,17 @@
 //!
 //! * **Determinism.** The same [`Settings`] give the same events, byte for byte.
 //! * **Order.** Events come in order of arrival; an event arrives at most
-//!   [`Settings::disorder_max`] after it happened, a second delivery at most two minutes after
-//!   the first, and without disorder and duplicates events come in order of time.
-//! * **Stationarity.** Apart from season and peak days the rate of every entity is the same in
-//!   every hour, from the first minute on: the hub runs for a journey's length before it.
+//!   [`Settings::disorder_max`] after it happened but for a few that arrive hours later, a second
+//!   delivery at most two minutes after the first, and without disorder and duplicates events
+//!   come in order of time.
+//! * **Stationarity.** Apart from season, regimes, comings and goings the rate of every entity is
+//!   the same in every hour, from the first minute on: the hub runs for a journey's length before
+//!   it.
 //! * **Dispersion.** An entity's count in an hour is Poisson given a Gamma factor of its own and
 //!   one that its class shares, so a detector's p-values can be checked against the uniform.
-//! * **Attacks on top.** Usual events are the same, identifiers and times, with attacks and
-//!   without; a route that goes silent loses some. What was injected is told by [`Episode`] and
-//!   never by the events.
+//! * **Episodes on top.** Usual events are the same, identifiers and times, with injections and
+//!   without; what an episode meddles with has other contents, or stays away. What was put in is
+//!   told by [`Label`] and never by the events.
 //!
 //! Sizes, shares and rhythms follow what is public about hubs and marketplaces where there is
 //! something public, and are guesses elsewhere: results on this traffic are results on a model.
@@ -21,8 +23,9 @@
 //!
 //! ```text
 //! Settings ─▶ Population ─▶ Movement ─┐
-//!                    │      Access  ──┼─▶ Outbox (in order of arrival) ─▶ render ─▶ Event
-//!                    └────▶ Injector ─┘
+//!                    │      Access  ──┤
+//!                    │      Buyers  ──┼─▶ Outbox (in order of arrival) ─▶ render ─▶ Event
+//!                    └────▶ Stage   ──┘      └─▶ Ledger ─▶ Label
 //! ```
 //!
 //! Class totals are Poisson per minute and entities are drawn from urns that are refilled each
@@ -30,30 +33,38 @@
 
 mod access;
 mod agenda;
-mod attack;
+mod buyers;
 mod draft;
+mod episode;
 mod geography;
-mod inject;
 mod movement;
 mod outbox;
+mod plan;
 mod population;
 mod random;
+mod regime;
 mod render;
 mod role;
 mod season;
 mod serial;
 mod settings;
 mod stock;
-mod target;
 #[cfg(test)]
 mod tests;
 
-pub use attack::{Attack, Episode, Scenario};
-pub use settings::{PeakDay, Settings};
+pub use episode::{Family, Injection, Parameter, Scenario};
+pub use plan::{HubSize, Plan};
+pub use regime::{Regime, RegimeKind};
+pub use settings::{Settings, Split};
 
-use crate::domain::{Event, EventTime, Span};
-use draft::{Draft, Source, What};
-use movement::{Inductor, JOURNEY_MAX};
+use crate::domain::{
+    EpisodeLabel, Event, EventLabel, EventTime, Intensity, Label, RunLabel, Span, Text,
+};
+use draft::Source;
+use episode::ledger::Ledger;
+use episode::stage::Stage;
+use movement::{Fate, Inductor, JOURNEY_MAX, Yard};
+use random::{Purpose, between, poisson, stream};
 
 /// The events that arrive in one minute.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,10 +80,11 @@ pub struct Minute {
 pub struct Hub {
     settings: Settings,
     population: population::Population,
-    usual_edges: usize,
     movement: movement::Movement,
     access: access::Access,
-    injector: inject::Injector,
+    buyers: buyers::Buyers,
+    stage: Stage,
+    ledger: Ledger,
     stock: stock::Stock,
     outbox: outbox::Outbox,
     now: EventTime,
@@ -81,24 +93,26 @@ pub struct Hub {
 impl Hub {
     /// The hub that `settings` describe, at the start of the run.
     pub fn new(settings: Settings) -> Hub {
-        let settings = Settings {
+        let mut settings = Settings {
             start: settings.start.floor(Span::DAY),
             ..settings
         };
+        settings.injections.extend(scrapers(&settings));
         let mut population = population::Population::new(&settings);
-        let usual_edges = population.edges.len();
-        let injector = inject::Injector::new(&settings, &mut population);
+        let mut ledger = Ledger::default();
+        let stage = Stage::new(&settings, &mut population, &mut ledger);
         let before = settings.start - JOURNEY_MAX;
         let mut hub = Hub {
             movement: movement::Movement::new(&settings, &population),
             access: access::Access::new(&settings, &population),
+            buyers: buyers::Buyers::new(&settings),
             stock: stock::Stock::new(&population, settings.parcels_per_day),
             outbox: outbox::Outbox::new(before),
             now: before,
             settings,
             population,
-            usual_edges,
-            injector,
+            stage,
+            ledger,
         };
         hub.warm_up();
         hub
@@ -108,11 +122,17 @@ impl Hub {
     fn warm_up(&mut self) {
         let sellers = self.population.sellers.len();
         let mut inductor = Inductor::new(&self.settings, Source::Standing, sellers);
+        let mut yard = Yard {
+            population: &self.population,
+            stock: &mut self.stock,
+            outbox: &mut self.outbox,
+        };
         for seller in &self.population.sellers {
             // Even the smallest seller has something that its users can look at.
-            if let Some(&lane) = self.population.lanes.get(seller.lanes.start) {
-                let (stock, outbox) = (&mut self.stock, &mut self.outbox);
-                inductor.induct(self.now, lane, false, &self.population, stock, outbox);
+            if let Some(&lane) = self.population.lanes.get(seller.lanes.start)
+                && seller.stay.level(self.now) > 0.0
+            {
+                inductor.induct(self.now, lane, &mut yard, |_| Fate::default());
             }
         }
         while self.now < self.settings.start {
@@ -128,9 +148,42 @@ impl Hub {
         self.now
     }
 
-    /// Everything that is injected into this run, in the order of the settings.
-    pub fn episodes(&self) -> &[Episode] {
-        self.injector.episodes()
+    /// What it is a hub of.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Everything that is put in, in the order of the settings, as far as it has come.
+    pub fn episodes(&self) -> Vec<EpisodeLabel> {
+        self.ledger.episodes().collect()
+    }
+
+    /// The events so far that belong to an episode.
+    pub fn event_labels(&self) -> impl Iterator<Item = EventLabel> {
+        self.ledger.events()
+    }
+
+    /// All labels of what has happened so far: the run, regimes, episodes, events.
+    pub fn labels(&self) -> impl Iterator<Item = Label> {
+        let settings = &self.settings;
+        let (start, end) = (settings.start, self.now);
+        let run = RunLabel {
+            seed: settings.seed,
+            start,
+            end,
+            story: format!(
+                "A simulated hub of {} sellers, {} routes and {} actors; split {}.",
+                settings.sellers,
+                settings.routes,
+                settings.actors,
+                settings.split.name()
+            ),
+        };
+        let regimes = settings.regimes.iter().map(|regime| regime.label(settings));
+        std::iter::once(Label::Run(run))
+            .chain(regimes.map(Label::Regime))
+            .chain(self.ledger.episodes().map(Label::Episode))
+            .chain(self.ledger.events().map(Label::Event))
     }
 
     /// References of the decoy shipments; nobody but an attacker touches them.
@@ -141,57 +194,137 @@ impl Hub {
             .collect()
     }
 
+    /// The accounts of registered pollers.
+    pub fn pollers(&self) -> Vec<String> {
+        let pollers = self.population.pollers.iter();
+        pollers
+            .map(|actor| self.population.actors[*actor as usize].name.clone())
+            .collect()
+    }
+
     /// The events that arrive in the next minute; goes on to the minute after it.
     pub fn next_minute(&mut self) -> Minute {
+        let start = self.now;
+        let mut events = Vec::new();
+        self.visit_minute(|event| events.push(owned(event)));
+        Minute { start, events }
+    }
+
+    /// Shows `visit` each event that arrives in the next minute, in order of arrival; goes on to
+    /// the minute after it.
+    pub fn visit_minute(&mut self, mut visit: impl FnMut(&Event<'_>)) {
         let start = self.now;
         self.begin_minute();
         self.move_parcels();
         let (population, outbox) = (&self.population, &mut self.outbox);
         self.access.step(start, population, &self.stock, outbox);
-        self.injector.step(
-            start,
-            &mut inject::Scene {
-                population,
-                stock: &mut self.stock,
-                outbox,
-                season: self.movement.season_level(start),
-            },
-        );
-        let injector = &self.injector;
-        let is_seen = |draft: &Draft| match draft.what {
-            What::Scan { parcel, .. } => !injector.is_lost(parcel.route, draft.time, draft.id),
-            _ => true,
+        self.buyers.step(start, &self.stock, outbox);
+        let mut yard = Yard {
+            population,
+            stock: &mut self.stock,
+            outbox: &mut self.outbox,
         };
-        let arrived = self.outbox.end_minute(&self.settings, is_seen);
-        let events = arrived
-            .iter()
-            .map(|(_, draft)| render::event(draft, population));
-        self.now = start + Span::MINUTE;
-        Minute {
-            start,
-            events: events.collect(),
+        self.stage.step(start, &mut yard);
+        let (stage, ledger) = (&self.stage, &mut self.ledger);
+        let arrived = self.outbox.end_minute(&self.settings, |draft| {
+            let is_seen = stage.touch_up(draft);
+            if is_seen {
+                ledger.book(draft);
+            }
+            is_seen
+        });
+        let unknown = self.settings.unknown_relation_share;
+        for (_, draft) in arrived {
+            visit(&render::event(draft, population, unknown));
         }
+        self.now = start + Span::MINUTE;
     }
 
     fn begin_minute(&mut self) {
         if self.now.floor(Span::HOUR) == self.now {
             let (settings, population) = (&self.settings, &self.population);
             self.movement.begin_hour(settings, population, self.now);
-            self.access
-                .begin_hour(settings, population, self.usual_edges, self.now);
+            self.access.begin_hour(settings, population, self.now);
+            self.buyers.begin_hour(settings, self.now);
         }
+        self.stage.begin_minute(self.now);
         self.outbox.begin_minute();
     }
 
     fn move_parcels(&mut self) {
-        let injector = &self.injector;
-        self.movement.step(
-            self.now,
-            &self.population,
-            &mut self.stock,
-            &mut self.outbox,
-            |route, time, dice| injector.is_lost(route, time, dice),
-        );
+        let stage = &self.stage;
+        let mut yard = Yard {
+            population: &self.population,
+            stock: &mut self.stock,
+            outbox: &mut self.outbox,
+        };
+        self.movement
+            .step(self.now, &mut yard, |parcel, time, dice| {
+                stage.meddle(parcel, time, dice)
+            });
+    }
+}
+
+/// Commodity scrapers, as many a day as the settings say, until their days are over.
+fn scrapers(settings: &Settings) -> Vec<Injection> {
+    let Some(scenario) = Scenario::named(episode::SCRAPER) else {
+        return Vec::new();
+    };
+    let mut random = stream(settings.seed, Purpose::Scraper, 0);
+    let count = poisson(
+        &mut random,
+        settings.scrapers_per_day * settings.days as f64,
+    );
+    let run = Span::days(settings.days).0 as f64;
+    (0..count)
+        .map(|_| {
+            let after = Span((between(&mut random, 0.0, 1.0) * run) as i64);
+            Injection::new(scenario, after, Intensity::Middle)
+        })
+        .collect()
+}
+
+/// The same event, borrowing nothing.
+fn owned(event: &Event<'_>) -> Event<'static> {
+    fn text(text: &Option<Text<'_>>) -> Option<Text<'static>> {
+        let text = text.as_deref()?;
+        Some(Text::from(text.to_owned()))
+    }
+    Event {
+        id: text(&event.id),
+        time: event.time,
+        kind: event.kind,
+        shipment: text(&event.shipment),
+        seller: text(&event.seller),
+        origin: text(&event.origin),
+        destination: text(&event.destination),
+        route: text(&event.route),
+        location: text(&event.location),
+        step: text(&event.step),
+        carrier: text(&event.carrier),
+        consignee: text(&event.consignee),
+        commodity: text(&event.commodity),
+        pieces: event.pieces,
+        weight_grams: event.weight_grams,
+        value_eur: event.value_eur,
+        actor: text(&event.actor),
+        org: text(&event.org),
+        role: text(&event.role),
+        client: text(&event.client),
+        network: text(&event.network),
+        country: text(&event.country),
+        action: event.action,
+        endpoint: text(&event.endpoint),
+        page: event.page,
+        records: event.records,
+        bytes: event.bytes,
+        fields: (event.fields.iter())
+            .map(|field| Text::from((**field).to_owned()))
+            .collect(),
+        outcome: event.outcome,
+        relation: event.relation,
+        recipient: text(&event.recipient),
+        recipient_country: text(&event.recipient_country),
     }
 }
 

@@ -5,13 +5,26 @@
 //! depend on what else happens.
 
 use super::agenda::Agenda;
-use super::draft::Draft;
+use super::draft::{Draft, What};
 use super::random::{mix, unit};
 use super::settings::Settings;
 use crate::domain::{EventTime, Span};
 
 const DUPLICATE_SALT: u64 = 0x6475_7065;
 const LATE_SALT: u64 = 0x6c61_7465;
+const VERY_LATE_SALT: u64 = 0x7665_7279;
+/// Scanners of the hub, each with a clock of its own.
+const SCANNERS: u64 = 64;
+const CLOCK_SALT: u64 = 0x636c_6f63;
+/// By how much the clocks of scanners are wrong that are wrong.
+const SKEWS: [Span; 6] = [
+    Span::hours(1),
+    Span::hours(-1),
+    Span::hours(2),
+    Span::hours(-2),
+    Span::hours(8),
+    Span::hours(-8),
+];
 /// A second delivery follows the first within this time.
 const REPEAT_MAX: Span = Span::minutes(2);
 
@@ -70,20 +83,27 @@ impl Outbox {
     }
 
     /// What arrives in this minute, in order of arrival. Of what happened, only what `is_seen`
-    /// ever arrives.
+    /// ever arrives, as it leaves it.
     pub(super) fn end_minute(
         &mut self,
         settings: &Settings,
-        is_seen: impl Fn(&Draft) -> bool,
+        mut is_seen: impl FnMut(&mut Draft) -> bool,
     ) -> &[(EventTime, Draft)] {
-        let happened = std::mem::take(&mut self.happened);
-        for draft in happened.iter().filter(|draft| is_seen(draft)) {
+        let mut happened = std::mem::take(&mut self.happened);
+        for draft in &mut happened {
+            if !is_seen(draft) {
+                continue;
+            }
             let arrival = draft.time + delay(draft.id, settings);
-            self.arrive(arrival, *draft);
+            let written = Draft {
+                time: draft.time + skew(draft, settings),
+                ..*draft
+            };
+            self.arrive(arrival, written);
             let dice = mix(draft.id ^ DUPLICATE_SALT);
             if unit(dice) < settings.duplicate_share {
                 let pause = unit(mix(dice)) * REPEAT_MAX.0 as f64;
-                self.arrive(arrival + Span(pause as i64), *draft);
+                self.arrive(arrival + Span(pause as i64), written);
             }
         }
         self.happened = happened;
@@ -101,7 +121,26 @@ impl Outbox {
     }
 }
 
+/// By how much the clock is wrong of the scanner that made the event.
+fn skew(draft: &Draft, settings: &Settings) -> Span {
+    if settings.skewed_share <= 0.0 || !matches!(draft.what, What::Scan { .. }) {
+        return Span::ZERO;
+    }
+    let scanner = mix(draft.id ^ CLOCK_SALT) % SCANNERS;
+    let dice = mix(mix(settings.seed ^ scanner) ^ draft.time.day() as u64);
+    if unit(dice) < settings.skewed_share {
+        SKEWS[(mix(dice) % SKEWS.len() as u64) as usize]
+    } else {
+        Span::ZERO
+    }
+}
+
 fn delay(id: u64, settings: &Settings) -> Span {
+    let dice = mix(id ^ VERY_LATE_SALT);
+    if unit(dice) < settings.very_late_share {
+        let hours = 6.0 + 18.0 * unit(mix(dice));
+        return Span((hours * Span::HOUR.0 as f64) as i64).min(Settings::DISORDER_LIMIT);
+    }
     let dice = mix(id ^ LATE_SALT);
     if unit(dice) >= settings.disorder_share {
         return Span::ZERO;

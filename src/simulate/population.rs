@@ -1,7 +1,7 @@
 //! Who lives at the hub: routes, sellers, organisations, actors and the usual recipients.
 //!
-//! Everything here is drawn once from the seed and never changes, so that an entity's rate is
-//! stationary apart from season.
+//! Everything here is drawn once from the seed. Who comes and goes is known from the beginning, by
+//! its stay; what an episode adds stands behind the usual population and has no traffic of its own.
 
 use super::geography;
 use super::random::{
@@ -9,12 +9,14 @@ use super::random::{
 };
 use super::role::Role;
 use super::settings::Settings;
-use crate::domain::Action;
+use crate::domain::{Action, EventTime, Span};
 use rand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Usual recipients of records; those that attackers add are numbered from here on.
 pub(super) const RECIPIENTS: usize = 24;
+/// Networks that buyers come from.
+const HOMES: u64 = 60;
 
 /// A lane from an origin to a destination.
 #[derive(Clone, Debug)]
@@ -35,7 +37,46 @@ pub(super) struct Seller {
     pub(super) parcels_per_day: f64,
     /// The routes it uses: a run in [`Population::lanes`].
     pub(super) lanes: std::ops::Range<usize>,
-    pub(super) commodities: [&'static str; 2],
+    pub(super) commodities: [u8; 2],
+    pub(super) stay: Stay,
+}
+
+/// From when to when somebody is there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stay {
+    pub(super) from: EventTime,
+    pub(super) until: EventTime,
+    /// How long it takes to become half as large as it will be.
+    pub(super) ramp: Span,
+}
+
+impl Stay {
+    /// Always.
+    pub(super) const ALWAYS: Stay = Stay {
+        from: EventTime::MIN,
+        until: EventTime::MAX,
+        ramp: Span::ZERO,
+    };
+
+    /// From a time on.
+    pub(super) fn since(from: EventTime) -> Stay {
+        Stay {
+            from,
+            ..Stay::ALWAYS
+        }
+    }
+
+    /// Which share of its usual size it has at `time`: logistic growth after its coming.
+    pub(super) fn level(&self, time: EventTime) -> f64 {
+        if time < self.from || self.until <= time {
+            0.0
+        } else if self.ramp <= Span::ZERO {
+            1.0
+        } else {
+            let age = (time - self.from).0 as f64 / self.ramp.0 as f64;
+            1.0 / (1.0 + (3.0 * (1.0 - age)).exp())
+        }
+    }
 }
 
 /// A seller on a route, with its share of the seller's parcels.
@@ -58,6 +99,7 @@ pub(super) struct Actor {
     /// The seller or the carrier it reads for.
     pub(super) principal: u32,
     pub(super) reads_per_day: f64,
+    pub(super) stay: Stay,
 }
 
 /// An organisation that hands records on to a recipient.
@@ -81,6 +123,15 @@ pub(super) struct Population {
     pub(super) carriers: Vec<String>,
     pub(super) actors: Vec<Actor>,
     pub(super) edges: Vec<Edge>,
+    /// Networks that buyers' accesses come from.
+    pub(super) homes: Vec<String>,
+    /// Paths of the interface that nobody documented.
+    pub(super) paths: Vec<String>,
+    /// Registered keys that poll.
+    pub(super) pollers: Vec<u32>,
+    /// How many actors and edges there are without what was added for episodes.
+    pub(super) usual_actors: usize,
+    pub(super) usual_edges: usize,
 }
 
 /// The private number of the network that an organisation's accesses come from.
@@ -100,7 +151,138 @@ impl Population {
             population.add_actors(settings, role, people[role as usize], &mut random);
         }
         population.add_edges(&mut random);
+        population.homes = (0..HOMES)
+            .map(|n| format!("AS{}", 4_200_000_000_u64 + n))
+            .collect();
+        population.add_pollers(settings);
+        population.add_newcomers(settings);
+        population.usual_actors = population.actors.len();
+        population.usual_edges = population.edges.len();
         population
+    }
+
+    fn add_pollers(&mut self, settings: &Settings) {
+        for n in 0..settings.pollers {
+            self.orgs.push(format!("poller-{n:03}"));
+            let org = self.orgs.len() as u32 - 1;
+            self.actors.push(Actor {
+                name: format!("poll-key-{n:03}"),
+                role: Role::Aggregator,
+                org,
+                client: format!("parcel-poll/2.{} (poller-{n:03})", n % 4),
+                network: network(org),
+                country: geography::EUROPE[n % geography::EUROPE.len()],
+                principal: 0,
+                reads_per_day: 0.0,
+                stay: Stay::ALWAYS,
+            });
+            self.pollers.push(self.actors.len() as u32 - 1);
+        }
+    }
+
+    /// Sellers that come and go, and new accounts and keys.
+    fn add_newcomers(&mut self, settings: &Settings) {
+        let mut random = stream(settings.seed, Purpose::Churn, 0);
+        let end = settings.start + Span::days(settings.days);
+        let moment = |random: &mut Random| {
+            let share = between(random, 0.0, 1.0);
+            settings.start + Span((share * (end - settings.start).0 as f64) as i64)
+        };
+        let count =
+            (self.sellers.len() as f64 * settings.seller_churn * settings.days as f64) as usize;
+        let usual = self.sellers.len();
+        for n in 0..count {
+            // Who leaves is small rather than large.
+            let leaving = (0..3).map(|_| index_below(random.next_u64(), usual));
+            let smallest = leaving.min_by(|a, b| {
+                let size = |n: &usize| self.sellers[*n].parcels_per_day;
+                size(a).total_cmp(&size(b))
+            });
+            let until = moment(&mut random);
+            if let Some(smallest) = smallest
+                && n % 10 < 9
+            {
+                self.sellers[smallest].stay.until = until;
+            }
+            let from = moment(&mut random);
+            // Three in ten give up within two weeks.
+            let gives_up = between(&mut random, 0.0, 1.0) < 0.3;
+            let stayed = between(&mut random, 2.0, 14.0);
+            let ramp = between(&mut random, 10.0, 30.0);
+            let model = &self.sellers[index_below(random.next_u64(), usual)];
+            let (lanes, size) = (model.lanes.clone(), model.parcels_per_day * 0.5);
+            let commodities = model.commodities;
+            self.add_seller(
+                format!("seller-n{n:05}"),
+                size,
+                &lanes.collect::<Vec<_>>(),
+                commodities,
+                Stay {
+                    from,
+                    until: if gives_up {
+                        from + Span((stayed * Span::DAY.0 as f64) as i64)
+                    } else {
+                        EventTime::MAX
+                    },
+                    ramp: Span((ramp * Span::DAY.0 as f64) as i64),
+                },
+            );
+        }
+        let weeks = settings.days as f64 / 7.0;
+        let count = (settings.actors as f64 * settings.key_churn * weeks) as usize;
+        let usual = self.actors.len();
+        for n in 0..count {
+            let model = self.actors[index_below(random.next_u64(), usual)].clone();
+            let stay = Stay::since(moment(&mut random));
+            self.actors.push(Actor {
+                name: format!("{}-n{n:04}", model.role.profile().account),
+                stay,
+                ..model
+            });
+        }
+    }
+
+    /// A further seller, which uses the routes of these lanes in the same shares.
+    pub(super) fn add_seller(
+        &mut self,
+        name: String,
+        parcels_per_day: f64,
+        lanes: &[usize],
+        commodities: [u8; 2],
+        stay: Stay,
+    ) -> u32 {
+        let seller = self.sellers.len() as u32;
+        let first = self.lanes.len();
+        for lane in lanes {
+            let lane = self.lanes[*lane];
+            self.lanes.push(Lane { seller, ..lane });
+        }
+        self.sellers.push(Seller {
+            name,
+            parcels_per_day,
+            lanes: first..self.lanes.len(),
+            commodities,
+            stay,
+        });
+        seller
+    }
+
+    /// The same account seen from elsewhere: another network, country and client.
+    pub(super) fn add_alias(
+        &mut self,
+        actor: u32,
+        network: String,
+        country: &'static str,
+        client: String,
+    ) -> u32 {
+        let actor = self.actors[actor as usize].clone();
+        self.actors.push(Actor {
+            network,
+            country,
+            client,
+            ..actor
+        });
+        self.actors.len() as u32 - 1
     }
 
     fn add_routes(&mut self, settings: &Settings, carrier_actors: usize, random: &mut Random) {
@@ -167,13 +349,14 @@ impl Population {
             }
             let commodity = |random: &mut Random| {
                 let codes = &geography::COMMODITIES;
-                codes[index_below(random.next_u64(), codes.len())]
+                index_below(random.next_u64(), codes.len()) as u8
             };
             self.sellers.push(Seller {
                 name: format!("seller-{n:05}"),
                 parcels_per_day,
                 lanes: first..self.lanes.len(),
                 commodities: [commodity(random), commodity(random)],
+                stay: Stay::ALWAYS,
             });
         }
         for (route, parcels_per_day) in self.routes.iter_mut().zip(route_parcels) {
@@ -255,6 +438,7 @@ impl Population {
                 country: countries[org as usize % countries.len()],
                 principal,
                 reads_per_day: rate * scale,
+                stay: Stay::ALWAYS,
             });
         }
     }
@@ -286,6 +470,7 @@ impl Population {
             country: countries[org as usize % countries.len()],
             principal: 0,
             reads_per_day: 0.0,
+            stay: Stay::ALWAYS,
         });
         Some(self.actors.len() as u32 - 1)
     }

@@ -2,7 +2,7 @@
 //! of the model draws never shifts what another part draws.
 
 use rand::{Rng, RngExt, SeedableRng};
-use rand_distr::{Distribution, Gamma, Poisson, StandardNormal};
+use rand_distr::{Beta, Binomial, Distribution, Gamma, Poisson, StandardNormal};
 
 /// The generator of every substream.
 pub(super) type Random = rand_pcg::Pcg64Mcg;
@@ -23,6 +23,11 @@ pub(super) enum Purpose {
     Share,
     Target,
     Attack,
+    Buyer,
+    Poll,
+    Churn,
+    Scraper,
+    Plan,
 }
 
 /// The substream of one purpose; `index` tells several of the same purpose apart.
@@ -67,6 +72,30 @@ pub(super) fn gamma_factor(random: &mut Random, cv: f64) -> f64 {
     match Gamma::new(shape, 1.0 / shape) {
         Ok(law) => law.sample(random),
         Err(_) => 1.0,
+    }
+}
+
+/// What follows `previous` in a stationary series of Gamma factors with mean 1, the given
+/// coefficient of variation and correlation from one to the next.
+///
+/// The beta-gamma autoregression of Lewis, McKenzie and Hugus (1989): a beta-distributed share of
+/// the previous value plus a fresh Gamma part is Gamma-distributed again.
+pub(super) fn gamma_step(random: &mut Random, previous: f64, cv: f64, correlation: f64) -> f64 {
+    let shape = 1.0 / (cv * cv);
+    let (kept, fresh) = (shape * correlation, shape * (1.0 - correlation));
+    match (Beta::new(kept, fresh), Gamma::new(fresh, 1.0 / shape)) {
+        (Ok(beta), Ok(gamma)) if correlation > 0.0 && previous > 0.0 => {
+            beta.sample(random) * previous + gamma.sample(random)
+        }
+        _ => gamma_factor(random, cv),
+    }
+}
+
+/// How many of `count` trials succeed.
+pub(super) fn binomial(random: &mut Random, count: u64, chance: f64) -> u64 {
+    match Binomial::new(count, chance.clamp(0.0, 1.0)) {
+        Ok(law) => law.sample(random),
+        Err(_) => 0,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What each role does at the hub: how much of the reading, in what rhythm and manner.
 
+use super::draft::Fields;
 use super::geography;
 use super::season::Rhythm;
 use crate::domain::Relation;
@@ -14,6 +15,9 @@ pub(super) enum Role {
     Support,
     Aggregator,
     Platform,
+    /// Somebody without a contract. Usual buyers are drawn through their parcels; accounts of
+    /// this role are only those that an episode has.
+    Buyer,
 }
 
 /// How the actors of a role behave.
@@ -41,7 +45,11 @@ pub(super) struct Profile {
     pub(super) export: f64,
     pub(super) update: f64,
     pub(super) relation: Relation,
-    pub(super) fields: &'static [&'static str],
+    /// Share of parcels it looks at that are none of its business.
+    pub(super) stray: f64,
+    /// Share of accesses that ask for timetables and the like of a route.
+    pub(super) lanes: f64,
+    pub(super) fields: Fields,
     pub(super) clients: &'static [&'static str],
     pub(super) countries: &'static [&'static str],
 }
@@ -57,7 +65,7 @@ const OFFICE: &[&str] = &["declare/6.1", "declare/6.0", "desk/11.2"];
 const MACHINE: &[&str] = &["tracking-sync/1.9", "okhttp/4.12", "python-httpx/0.27"];
 
 impl Role {
-    /// Every role.
+    /// Every role whose actors are known one by one.
     pub(super) const ALL: [Role; 7] = [
         Role::Seller,
         Role::Carrier,
@@ -91,9 +99,18 @@ impl Role {
             Role::Support => &SUPPORT,
             Role::Aggregator => &AGGREGATOR,
             Role::Platform => &PLATFORM,
+            Role::Buyer => &BUYER,
         }
     }
 }
+
+/// What a declaration holds.
+const PAPERS: Fields = Fields::TRACKING
+    .and(Fields::SELLER)
+    .and(Fields::PRODUCT)
+    .and(Fields::VALUE)
+    .and(Fields::CONSIGNEE)
+    .and(Fields::FISCAL);
 
 const SELLER: Profile = Profile {
     name: "seller",
@@ -111,7 +128,9 @@ const SELLER: Profile = Profile {
     export: 0.003,
     update: 0.02,
     relation: Relation::Own,
-    fields: &["tracking", "product", "value"],
+    stray: 0.004,
+    lanes: 0.0,
+    fields: Fields::TRACKING.and(Fields::PRODUCT).and(Fields::VALUE),
     clients: PORTAL,
     countries: &geography::SELLER_COUNTRIES,
 };
@@ -132,7 +151,9 @@ const CARRIER: Profile = Profile {
     export: 0.003,
     update: 0.05,
     relation: Relation::Party,
-    fields: &["tracking", "plan"],
+    stray: 0.004,
+    lanes: 0.05,
+    fields: Fields::TRACKING.and(Fields::PLAN),
     clients: DESK,
     countries: &geography::EUROPE,
 };
@@ -153,14 +174,9 @@ const BROKER: Profile = Profile {
     export: 0.0,
     update: 0.03,
     relation: Relation::Party,
-    fields: &[
-        "tracking",
-        "seller",
-        "product",
-        "value",
-        "consignee",
-        "fiscal",
-    ],
+    stray: 0.01,
+    lanes: 0.01,
+    fields: PAPERS,
     clients: OFFICE,
     countries: &geography::EUROPE,
 };
@@ -181,14 +197,9 @@ const CUSTOMS: Profile = Profile {
     export: 0.0,
     update: 0.02,
     relation: Relation::Granted,
-    fields: &[
-        "tracking",
-        "seller",
-        "product",
-        "value",
-        "consignee",
-        "fiscal",
-    ],
+    stray: 0.01,
+    lanes: 0.01,
+    fields: PAPERS,
     clients: OFFICE,
     countries: &["BE"],
 };
@@ -209,7 +220,9 @@ const SUPPORT: Profile = Profile {
     export: 0.0,
     update: 0.06,
     relation: Relation::Granted,
-    fields: &["tracking", "seller", "consignee"],
+    stray: 0.02,
+    lanes: 0.01,
+    fields: Fields::TRACKING.and(Fields::SELLER).and(Fields::CONSIGNEE),
     clients: &["helpdesk/4.7"],
     countries: &["BE", "PL"],
 };
@@ -230,7 +243,9 @@ const AGGREGATOR: Profile = Profile {
     export: 0.0,
     update: 0.0,
     relation: Relation::Granted,
-    fields: &["tracking"],
+    stray: 0.05,
+    lanes: 0.0,
+    fields: Fields::TRACKING,
     clients: MACHINE,
     countries: &geography::EUROPE,
 };
@@ -251,7 +266,32 @@ const PLATFORM: Profile = Profile {
     export: 0.002,
     update: 0.05,
     relation: Relation::Granted,
-    fields: &["tracking", "seller", "plan"],
+    stray: 0.002,
+    lanes: 0.01,
+    fields: Fields::TRACKING.and(Fields::SELLER).and(Fields::PLAN),
     clients: MACHINE,
     countries: &["BE", "DE"],
+};
+
+const BUYER: Profile = Profile {
+    name: "buyer",
+    account: "buyer",
+    org: "nobody",
+    actors_per_org: 1,
+    head_share: 0.0,
+    read_share: 0.0,
+    spread: 0.0,
+    rhythm: Rhythm::Home,
+    first_touch: 1.0,
+    miss: 0.0,
+    list: 0.0,
+    search: 0.0,
+    export: 0.0,
+    update: 0.0,
+    relation: Relation::Own,
+    stray: 1.0,
+    lanes: 0.0,
+    fields: Fields::TRACKING,
+    clients: &[],
+    countries: &[],
 };

@@ -19,6 +19,8 @@ pub(super) enum Rhythm {
     Desk,
     /// Help desks: a long day with an evening.
     Help,
+    /// People at home in Europe: in the morning, at noon, and most of all in the evening.
+    Home,
 }
 
 impl Rhythm {
@@ -57,6 +59,18 @@ impl Rhythm {
                 (20, 0.4),
                 (22, 0.1),
             ],
+            Rhythm::Home => &[
+                (0, 0.15),
+                (5, 0.5),
+                (7, 1.3),
+                (9, 0.8),
+                (11, 1.3),
+                (12, 0.8),
+                (17, 1.2),
+                (18, 2.0),
+                (21, 0.7),
+                (23, 0.3),
+            ],
         };
         let mut day = [0.0; 24];
         for &(from, level) in steps {
@@ -66,6 +80,7 @@ impl Rhythm {
             Rhythm::Flat => 1.0,
             Rhythm::Banks | Rhythm::Desk => 0.7,
             Rhythm::Help => 0.5,
+            Rhythm::Home => 0.85,
             Rhythm::OfficeAsia => 0.45,
             Rhythm::OfficeEurope => 0.25,
         };
@@ -114,6 +129,7 @@ mod tests {
             Rhythm::OfficeAsia,
             Rhythm::Desk,
             Rhythm::Help,
+            Rhythm::Home,
         ] {
             let season = Season::new(rhythm);
             let sum: f64 = (0..168)

@@ -7,9 +7,9 @@
 use super::random::{Purpose, Random, between, stream};
 
 /// Serials of decoys repeat with this period.
-const DECOY_STRIDE: u64 = 1_000;
+pub(super) const DECOY_STRIDE: u64 = 1_000;
 /// Their place in the period.
-const DECOY_REST: u64 = 777;
+pub(super) const DECOY_REST: u64 = 777;
 /// First serial ever given out.
 const FIRST: u64 = 1_200_000_000;
 /// Largest block given out at once.

@@ -1,18 +1,26 @@
 //! The parcels that accesses draw from: bounded rings of the most recent ones.
 
 use super::population::Population;
-use super::random::index_below;
+use super::random::{index_below, mix};
+
+/// How many parcels are looked at for one that suits.
+const SUCH_TRIES: usize = 400;
 
 /// A parcel, as far as events tell of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Parcel {
     pub(super) serial: u64,
+    /// The minute, since the epoch, in which it was accepted.
+    pub(super) minute: u32,
     pub(super) seller: u32,
     pub(super) route: u32,
     pub(super) carrier: u32,
     pub(super) weight_grams: u32,
     pub(super) value_cents: u32,
-    pub(super) commodity: &'static str,
+    /// Which of the commodities.
+    pub(super) commodity: u8,
+    /// Nobody waits for it.
+    pub(super) is_unwanted: bool,
 }
 
 /// The last so many parcels.
@@ -50,9 +58,10 @@ impl Ring {
             .copied()
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.parcels.len()
+    /// The one of that serial, if it is among them.
+    pub(super) fn find(&self, serial: u64) -> Option<Parcel> {
+        let mut parcels = self.parcels.iter();
+        parcels.find(|parcel| parcel.serial == serial).copied()
     }
 }
 
@@ -65,7 +74,7 @@ pub(super) struct Stock {
 }
 
 impl Stock {
-    /// Room for about a day of the hub and three days of a seller, within bounds.
+    /// Room for about three days of the hub and of a seller, within bounds.
     pub(super) fn new(population: &Population, parcels_per_day: f64) -> Stock {
         let ring = |parcels: f64, min: f64, max: f64| Ring::new(parcels.clamp(min, max) as usize);
         let sellers = population.sellers.iter();
@@ -75,7 +84,7 @@ impl Stock {
                 .map(|seller| ring(seller.parcels_per_day * 3.0, 4.0, 256.0))
                 .collect(),
             carriers: carriers.map(|_| Ring::new(1_024)).collect(),
-            all: ring(parcels_per_day, 1_024.0, 65_536.0),
+            all: ring(parcels_per_day * 3.0, 1_024.0, 2_097_152.0),
         }
     }
 
@@ -102,8 +111,17 @@ impl Stock {
         self.all.pick(bits)
     }
 
-    /// How many parcels of anybody are at hand.
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
+    /// The seller's parcel of that serial, if it is recent.
+    pub(super) fn find(&self, seller: u32, serial: u64) -> Option<Parcel> {
+        self.sellers[seller as usize].find(serial)
+    }
+
+    /// A recent parcel for which `suits` holds, found by looking at a few hundred.
+    pub(super) fn such(&self, bits: u64, suits: impl Fn(&Parcel) -> bool) -> Option<Parcel> {
+        let mut bits = bits;
+        (0..SUCH_TRIES).find_map(|_| {
+            bits = mix(bits);
+            self.all.pick(bits).filter(&suits)
+        })
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 use vigie::config::Config;
-use vigie::domain::{Alert, AlertStatus, EventTime, Span};
+use vigie::domain::{Alert, AlertStatus, EpisodeLabel, EventTime, Span};
 use vigie::engine::{Counts, Engine};
-use vigie::simulate::{Episode, Hub, Settings, to_json_line};
+use vigie::simulate::{Hub, Settings, to_json_line};
 
 pub(crate) const MINUTE: i64 = 60_000;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
@@ -33,7 +33,7 @@ pub(crate) struct Scene {
 pub(crate) struct Run {
     pub(crate) began: EventTime,
     pub(crate) alerts: Vec<Alert>,
-    pub(crate) episodes: Vec<Episode>,
+    pub(crate) episodes: Vec<EpisodeLabel>,
     pub(crate) counts: Counts,
 }
 
@@ -73,7 +73,7 @@ impl Scene {
         Run {
             began: self.hub.now(),
             alerts,
-            episodes: self.hub.episodes().to_vec(),
+            episodes: self.hub.episodes(),
             counts: engine.counts().clone(),
         }
     }
@@ -83,6 +83,12 @@ impl Scene {
         let lines = lines_of(&self, days);
         self.judge(&lines, 1)
     }
+}
+
+/// Whether the alert is on the episode.
+pub(crate) fn is_on(alert: &Alert, episode: &EpisodeLabel) -> bool {
+    let entity = alert.entity.iter();
+    episode.is_named_by(entity.map(|(name, value)| (*name, value.as_str())))
 }
 
 /// As [`Scene::lines`], of a scene that is still needed.

@@ -8,7 +8,7 @@ use super::{Failure, logging};
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::domain::{Alert, Span};
-use crate::simulate::{Attack, Hub, Settings};
+use crate::simulate::{Hub, Injection, Settings};
 use console::style;
 use feed::Feed;
 use rdkafka::mocking::MockCluster;
@@ -156,12 +156,14 @@ lists: {{ decoys: ["{decoys}"] }}
 /// The demo's hub, its attacks repeated week by week.
 fn settings(seed: u64) -> Settings {
     let mut settings = Settings::demo(seed);
-    let week: Vec<Attack> = settings.attacks.clone();
+    settings.days = 7 * WEEKS;
+    let week: Vec<Injection> = settings.injections.clone();
     for number in 1..WEEKS {
-        settings.attacks.extend(week.iter().map(|attack| Attack {
-            after: Span(attack.after.0 + number * Span::days(7).0),
-            ..*attack
-        }));
+        let again = week.iter().map(|injection| Injection {
+            after: Span(injection.after.0 + number * Span::days(7).0),
+            ..injection.clone()
+        });
+        settings.injections.extend(again);
     }
     settings
 }

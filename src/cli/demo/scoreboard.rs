@@ -1,13 +1,12 @@
 //! What was injected, beside what was found.
 
-use crate::domain::{Alert, EventTime, Span};
-use crate::simulate::Episode;
+use crate::domain::{Alert, EpisodeKind, EpisodeLabel, EventTime, Span};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 #[derive(Clone, Debug)]
 struct Injected {
-    episode: Episode,
+    episode: EpisodeLabel,
     told: bool,
     /// The first alert on it: which detection, and how long after it began.
     found: Option<(String, Span)>,
@@ -23,11 +22,12 @@ pub(super) struct Scoreboard {
 }
 
 impl Scoreboard {
-    pub(super) fn new(episodes: &[Episode]) -> Scoreboard {
+    pub(super) fn new(episodes: Vec<EpisodeLabel>) -> Scoreboard {
         let mut injected: Vec<Injected> = episodes
-            .iter()
+            .into_iter()
+            .filter(|episode| episode.kind == EpisodeKind::Attack)
             .map(|episode| Injected {
-                episode: episode.clone(),
+                episode,
                 told: false,
                 found: None,
             })
@@ -57,7 +57,8 @@ impl Scoreboard {
     pub(super) fn note(&mut self, alert: &Alert) -> Option<&str> {
         let found = self.injected.iter_mut().find(|injected| {
             let episode = &injected.episode;
-            episode.is_named_by(&alert.entity)
+            let entity = alert.entity.iter();
+            episode.is_named_by(entity.map(|(name, value)| (*name, value.as_str())))
                 && alert.window.start < episode.end
                 && alert.window.end > episode.start
         });
@@ -104,7 +105,10 @@ impl Scoreboard {
             if episode.start > now {
                 continue;
             }
-            let entity: Vec<&str> = episode.entity.values().map(String::as_str).collect();
+            let entity = episode.entities.first();
+            let entity: Vec<&str> = (entity.into_iter())
+                .flat_map(|entity| entity.values().map(String::as_str))
+                .collect();
             let _ = write!(text, "{:<22} {:<36} ", episode.scenario, entity.join(" / "));
             let _ = match &injected.found {
                 Some((detection, after)) => {
@@ -133,13 +137,17 @@ mod tests {
     use crate::domain::{AlertClass, AlertStatus, AlertWindow, Maturity, Severity};
     use std::collections::BTreeMap;
 
-    fn episode(actor: &str, start: i64) -> Episode {
-        Episode {
+    fn episode(actor: &str, start: i64) -> EpisodeLabel {
+        EpisodeLabel {
             id: format!("{actor}-{start}"),
-            scenario: "actor_volume_surge",
-            detection: "actor_volume_surge",
-            class: AlertClass::Harvesting,
-            entity: BTreeMap::from([("actor", actor.to_owned())]),
+            kind: EpisodeKind::Attack,
+            scenario: String::from("actor_volume_surge"),
+            intensity: None,
+            class: Some(AlertClass::Harvesting),
+            detections: Vec::new(),
+            entities: vec![BTreeMap::from([(String::from("actor"), actor.to_owned())])],
+            events: 0,
+            taken: Vec::new(),
             start: EventTime(start),
             end: EventTime(start + 100),
             story: format!("{actor} reads a lot"),
@@ -175,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_alert_finds_what_it_names_while_it_went_on_and_nothing_else() {
-        let mut board = Scoreboard::new(&[episode("eve", 1_000), episode("mallory", 2_000)]);
+        let mut board = Scoreboard::new(vec![episode("eve", 1_000), episode("mallory", 2_000)]);
         assert_eq!(board.begun_by(EventTime(1_500)), ["eve reads a lot"]);
         assert!(board.begun_by(EventTime(1_500)).is_empty());
         assert_eq!(board.note(&alert("eve", 1_090)), Some("eve reads a lot"));
@@ -190,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_has_not_begun_is_not_in_the_table() {
-        let board = Scoreboard::new(&[episode("eve", 1_000)]);
+        let board = Scoreboard::new(vec![episode("eve", 1_000)]);
         assert!(!board.table(EventTime(500), EventTime(0)).contains("eve"));
     }
 }

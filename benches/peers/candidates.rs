@@ -86,25 +86,41 @@ impl Candidates {
         self
     }
 
-    /// Every score, strongest first, without repetitions.
-    pub(crate) fn thresholds(&self) -> Vec<f64> {
+    /// The strongest, up to so many, in the order of time.
+    pub(crate) fn strongest(&self, most: usize) -> Vec<(&Members, &Candidate)> {
         let mut scores: Vec<f64> = self.all.iter().map(|one| one.score).collect();
         scores.sort_by(|one, other| other.total_cmp(one));
-        scores.dedup();
-        scores
+        let floor = scores.get(most).copied().unwrap_or(f64::NEG_INFINITY);
+        let stronger = self.all.iter().filter(|one| one.score > floor);
+        stronger
+            .map(|one| (&self.entities[one.entity as usize], one))
+            .collect()
     }
 
-    /// The alerts at a threshold: an entity is told of once, and again after the cool-down.
+    /// The alerts at a threshold.
     pub(crate) fn alerts(&self, threshold: f64) -> Vec<(&Members, &Candidate)> {
-        let mut told: HashMap<u32, EventTime> = HashMap::new();
-        let mut alerts = Vec::new();
-        for candidate in self.all.iter().filter(|one| one.score >= threshold) {
-            let last = told.get(&candidate.entity);
-            if last.is_none_or(|last| candidate.end - *last >= COOLDOWN) {
-                told.insert(candidate.entity, candidate.end);
-                alerts.push((&self.entities[candidate.entity as usize], candidate));
-            }
+        let mut cooldowns = Cooldowns::default();
+        let loud = self.all.iter().filter(|one| one.score >= threshold);
+        loud.filter(|one| cooldowns.tells_of(one))
+            .map(|one| (&self.entities[one.entity as usize], one))
+            .collect()
+    }
+}
+
+/// An entity is told of once, and again after the cool-down.
+#[derive(Default)]
+pub(crate) struct Cooldowns {
+    told: HashMap<u32, EventTime>,
+}
+
+impl Cooldowns {
+    /// Whether this one is told of; candidates come in the order of time.
+    pub(crate) fn tells_of(&mut self, candidate: &Candidate) -> bool {
+        let last = self.told.get(&candidate.entity);
+        let tells = last.is_none_or(|last| candidate.end - *last >= COOLDOWN);
+        if tells {
+            self.told.insert(candidate.entity, candidate.end);
         }
-        alerts
+        tells
     }
 }

@@ -25,5 +25,7 @@ fn an_entity_is_told_of_once_in_the_cool_down_whatever_the_threshold() {
     assert_eq!(at(3.5), [2, 5, 30]);
     assert_eq!(at(6.0), [5]);
     assert_eq!(at(10.0), [0_i64; 0]);
-    assert_eq!(candidates.thresholds(), [9.0, 5.0, 4.0, 3.0, 2.0]);
+    let strongest = candidates.strongest(2);
+    let scores: Vec<f64> = strongest.iter().map(|(_, one)| one.score).collect();
+    assert_eq!(scores, [5.0, 9.0]);
 }

@@ -2,23 +2,20 @@
 //!
 //! Asserted: every line that the converter gives is read, none is rejected, none is late, none
 //! is a duplicate. Printed: what `vigie replay` says, with the shipped windows and with windows
-//! that fit three lines a day, and what the converter left out; alerts by year, and the ten that
-//! chance would bring least often, in their own words. There are no labels: nobody says which of
-//! them are right.
+//! that fit three lines a day, the ten strongest alerts in words among it; alerts by year; and what
+//! the converter left out. There are no labels: nobody says which alerts are right.
 
 use super::data::{progress, rows};
 use super::shipments::{LeftOut, Line, event};
 use super::support::process::Ended;
 use super::support::{daemon::command, directory, process::Process};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
 const FILE: &str = "scms/scms_delivery_history.csv.xz";
-/// Alerts told in words.
-const TOLD: usize = 10;
 const REPLAY_WITHIN: Duration = Duration::from_secs(300);
 /// The shipped catalogue on trusted times.
 const SHIPPED: &str = "time: {bound: none}\n";
@@ -52,7 +49,7 @@ pub(crate) fn run(data: &Path) {
         let ended = replay(&file, &input, &output);
         println!("\nvigie replay, {windows}:\n{}", ended.stderr);
         check_books(&ended.stderr, events.len());
-        print_alerts(&output);
+        print_years(&output);
     }
 }
 
@@ -110,49 +107,21 @@ fn check_books(summary: &str, events: usize) {
     println!("asserted: all {read} events read and processed, none rejected, late or duplicate");
 }
 
-/// Alerts by the year of their window, and the strongest of them in words.
-fn print_alerts(path: &Path) {
+/// Alerts by the year in which their window begins.
+fn print_years(path: &Path) {
     let text = std::fs::read_to_string(path).expect("alerts that were written");
     let records = text
         .lines()
         .map(|line| serde_json::from_str(line).expect("an alert in JSON"));
-    // An alert that got worse has several records: the strongest stands for it.
-    let mut alerts: BTreeMap<String, Value> = BTreeMap::new();
+    let mut years: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for record in records.filter(|record: &Value| record["status"] == "firing") {
-        let id = record["id"]
-            .as_str()
-            .expect("an alert has an id")
-            .to_owned();
-        let known = alerts.entry(id).or_insert_with(|| record.clone());
-        if chance_of(&record) < chance_of(known) {
-            *known = record;
-        }
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let year = text(&record["window"]["start"])[..4].to_owned();
+        // An alert that got worse has several records.
+        years.entry(year).or_default().insert(text(&record["id"]));
     }
-    let mut by_year: BTreeMap<&str, usize> = BTreeMap::new();
-    for alert in alerts.values() {
-        *by_year.entry(&begin_of(alert)[..4]).or_default() += 1;
-    }
-    let years = by_year
+    let years = years
         .iter()
-        .map(|(year, alerts)| format!("{year}: {alerts}"));
+        .map(|(year, ids)| format!("{year}: {}", ids.len()));
     println!("alerts by year: {}", years.collect::<Vec<_>>().join(", "));
-    let mut strongest: Vec<&Value> = alerts.values().collect();
-    strongest.sort_by(|one, other| chance_of(one).total_cmp(&chance_of(other)));
-    println!("the largest:");
-    for alert in strongest.into_iter().take(TOLD) {
-        let words = alert["explanation"].as_str().unwrap_or_default();
-        println!("  {} {words}", &begin_of(alert)[..10]);
-    }
-}
-
-fn chance_of(alert: &Value) -> f64 {
-    alert["false_alarms_per_day"]
-        .as_f64()
-        .expect("how often chance brings it")
-}
-
-fn begin_of(alert: &Value) -> &str {
-    alert["window"]["start"]
-        .as_str()
-        .expect("a window has a start")
 }

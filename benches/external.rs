@@ -1,17 +1,20 @@
 //! vigie on real data that nobody here made.
 //!
 //! ```text
-//! cargo bench --bench external -- [--data DIR] [scms] [darpa]
+//! cargo bench --bench external -- [--data DIR] [scms] [edges] [nab] [darpa]
 //! ```
 //!
 //! *scms*: ten years of real shipments, dirty and sparse, converted and replayed: what decoding
-//! makes of them, and how many alerts a quiet trade raises. *darpa*: a labelled stream of who
-//! touches whom, through a real Kafka and the daemon to a real Prometheus: whether topic and
-//! metrics tell of the same alerts, and which attacks they name.
+//! makes of them, and which alerts a quiet trade raises. *edges*: a labelled stream of who touches
+//! whom through the engine: how well its p-values rank attacks before what is normal, beside what
+//! others reach. *nab*: single streams of metrics, for which vigie is not made; a baseline built
+//! from its statistics on the Numenta Anomaly Benchmark. *darpa*: the labelled stream through a
+//! real Kafka and the daemon to a real Prometheus: whether topic and metrics tell of the same
+//! alerts, and which attacks they name.
 //!
 //! The data are not part of the project, for their licences and their size. `--data` or
-//! `VIGIE_DATA` names the directory that holds `scms/scms_delivery_history.csv.xz` and
-//! `darpa/edges.csv.xz`; `darpa` also needs what `tests/setup` installs.
+//! `VIGIE_DATA` names the directory that holds `scms/scms_delivery_history.csv.xz`,
+//! `darpa/edges.csv.xz` and `nab/nab.tar.xz`; `darpa` also needs what `tests/setup` installs.
 
 #[path = "external/arguments.rs"]
 mod arguments;
@@ -25,6 +28,12 @@ mod darpa;
 mod data;
 #[path = "external/edges.rs"]
 mod edges;
+#[path = "external/families.rs"]
+mod families;
+#[path = "external/nab.rs"]
+mod nab;
+#[path = "external/ranking.rs"]
+mod ranking;
 #[path = "external/scms.rs"]
 mod scms;
 #[path = "external/shipments.rs"]
@@ -33,7 +42,7 @@ mod shipments;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use arguments::{Arguments, USAGE};
+use arguments::{Arguments, Part, USAGE};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -48,11 +57,13 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if arguments.scms {
-        scms::run(&arguments.data);
-    }
-    if arguments.darpa {
-        darpa::run(&arguments.data);
+    for part in arguments.parts {
+        match part {
+            Part::Scms => scms::run(&arguments.data),
+            Part::Edges => families::run(&arguments.data),
+            Part::Nab => nab::run(&arguments.data),
+            Part::Darpa => darpa::run(&arguments.data),
+        }
     }
     ExitCode::SUCCESS
 }

@@ -5,6 +5,7 @@
 //! nothing is skipped. `tests/setup` installs it, `tests/run` does that and runs everything.
 
 mod architecture;
+mod benches;
 mod calibration;
 mod command;
 mod demo;

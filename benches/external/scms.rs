@@ -2,14 +2,15 @@
 //!
 //! Asserted: every line that the converter gives is read, none is rejected, none is late, none
 //! is a duplicate. Printed: what `vigie replay` says, with the shipped windows and with windows
-//! that fit three lines a day, and what the converter left out. There are no labels, so alerts
-//! are only counted.
+//! that fit three lines a day, the ten strongest alerts in words among it; alerts by year; and what
+//! the converter left out. There are no labels: nobody says which alerts are right.
 
 use super::data::{progress, rows};
 use super::shipments::{LeftOut, Line, event};
 use super::support::process::Ended;
 use super::support::{daemon::command, directory, process::Process};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -44,9 +45,11 @@ pub(crate) fn run(data: &Path) {
     ] {
         let file = directory.path().join("vigie.yaml");
         std::fs::write(&file, config).expect("a file in a fresh directory");
-        let ended = replay(&file, &input);
+        let output = directory.path().join("alerts.jsonl");
+        let ended = replay(&file, &input, &output);
         println!("\nvigie replay, {windows}:\n{}", ended.stderr);
         check_books(&ended.stderr, events.len());
+        print_years(&output);
     }
 }
 
@@ -80,10 +83,10 @@ fn write(path: &Path, events: &[Value]) {
     file.flush().expect("room for the events");
 }
 
-fn replay(config: &Path, input: &Path) -> Ended {
+fn replay(config: &Path, input: &Path, alerts: &Path) -> Ended {
     let mut vigie = command();
     vigie.arg("replay").arg("--config").arg(config);
-    vigie.arg("--input").arg(input);
+    vigie.arg("--input").arg(input).arg("--alerts").arg(alerts);
     let ended = Process::start(vigie, "cargo builds it").wait(REPLAY_WITHIN);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     ended
@@ -102,4 +105,23 @@ fn check_books(summary: &str, events: usize) {
     assert_eq!(read, processed + rejected + late + duplicate);
     assert_eq!((read, rejected, late, duplicate), (events, 0, 0, 0));
     println!("asserted: all {read} events read and processed, none rejected, late or duplicate");
+}
+
+/// Alerts by the year in which their window begins.
+fn print_years(path: &Path) {
+    let text = std::fs::read_to_string(path).expect("alerts that were written");
+    let records = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an alert in JSON"));
+    let mut years: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for record in records.filter(|record: &Value| record["status"] == "firing") {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let year = text(&record["window"]["start"])[..4].to_owned();
+        // An alert that got worse has several records.
+        years.entry(year).or_default().insert(text(&record["id"]));
+    }
+    let years = years
+        .iter()
+        .map(|(year, ids)| format!("{year}: {}", ids.len()));
+    println!("alerts by year: {}", years.collect::<Vec<_>>().join(", "));
 }

@@ -453,6 +453,7 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
         | Test::Cumulative
         | Test::Regular
         | Test::FirstSeen
+        | Test::Rare
         | Test::Rule { .. } => up,
     }
 }

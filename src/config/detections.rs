@@ -72,6 +72,7 @@ enum TestName {
     Cumulative,
     Regular,
     FirstSeen,
+    Rare,
     Rule,
 }
 
@@ -225,6 +226,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         ("cumulative", TestName::Cumulative),
         ("regular", TestName::Regular),
         ("first_seen", TestName::FirstSeen),
+        ("rare", TestName::Rare),
         ("rule", TestName::Rule),
     ];
     let get = |name: &str| fields.get(name);
@@ -436,6 +438,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             TestName::Cumulative => Test::Cumulative,
             TestName::Regular => Test::Regular,
             TestName::FirstSeen => Test::FirstSeen,
+            TestName::Rare => Test::Rare,
             TestName::Rule => Test::Rule {
                 at_least: entry.at_least.unwrap_or(1),
             },

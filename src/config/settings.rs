@@ -9,7 +9,7 @@ use crate::domain::{EventTime, Span};
 use crate::engine::EngineSettings;
 use crate::limits::PANE_MINUTES_MAX;
 use crate::observe::{ObserveSettings, TimeBound};
-use crate::score::ScoreSettings;
+use crate::score::{Ablation, ScoreSettings};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -145,6 +145,7 @@ impl Config {
                 forget_after: self.baseline.forget_after,
                 allowed_lateness: self.time.allowed_lateness,
                 hash_key: self.baseline.hash_key,
+                ablation: Ablation::default(),
             },
             alert: self.alerts,
             policy: Arc::clone(&self.policy),

@@ -62,6 +62,8 @@ pub enum Test {
     Regular,
     /// An entity seen for the first time, weighed by how much it carries.
     FirstSeen,
+    /// An entity that is rarely seen, among those that come.
+    Rare,
     /// A fixed rule: the measure reaches this value.
     Rule {
         /// The value that is reached.
@@ -80,6 +82,7 @@ impl Test {
             Test::Cumulative => "cumulative",
             Test::Regular => "regular",
             Test::FirstSeen => "first_seen",
+            Test::Rare => "rare",
             Test::Rule { .. } => "rule",
         }
     }

@@ -195,6 +195,7 @@ mod tests {
                 forget_after: Span::days(35),
                 allowed_lateness,
                 hash_key,
+                ablation: Default::default(),
             },
             alert: AlertSettings {
                 false_alarms_per_day: 10.0,

@@ -16,6 +16,8 @@ pub(super) const POOLS: usize = 32;
 pub(super) struct Entity {
     pub(super) key: EntityKey,
     pub(super) class: u8,
+    /// When it named that class.
+    pub(super) classed: EventTime,
     /// Which pool of small entities it belongs to: a keyed hash of its key.
     pub(super) pool: u8,
     pub(super) first_seen: EventTime,
@@ -92,6 +94,7 @@ impl Entities {
                     all.push(Entity {
                         key: row.key.clone(),
                         class,
+                        classed: EventTime::MIN,
                         pool: (self.pool_hasher.hash(row.key) % POOLS as u64) as u8,
                         first_seen: at,
                         last_seen: at,
@@ -100,10 +103,14 @@ impl Entities {
                 }
             };
             let entity = &mut all[number as usize];
-            entity.last_seen = entity.last_seen.max(at);
-            if !row.class.is_empty() {
-                entity.class = class;
+            // Of several classes that it names in one pane the last by name, whichever partition
+            // tells of it first.
+            let (known, names) = (usize::from(entity.class), &self.classes);
+            let is_newer = entity.classed < at || names[known] < names[usize::from(class)];
+            if !row.class.is_empty() && is_newer {
+                (entity.class, entity.classed) = (class, at);
             }
+            entity.last_seen = entity.last_seen.max(at);
             into.push(number);
         }
     }

@@ -1,8 +1,8 @@
 //! Judge: one group's windows, entities and baselines.
 
 use super::baseline::{
-    CumulativeSeries, FirstSeenSeries, Judged, Learning, MixSeries, MixValues, RateSeries,
-    RatioSeries, RegularSeries, RuleSeries, SumSeries, SumValues,
+    CumulativeSeries, FirstSeenSeries, Judged, Learning, MixSeries, MixValues, RareSeries,
+    RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries, SumValues,
 };
 use super::entities::Entities;
 use super::windows::Window;
@@ -23,6 +23,7 @@ enum Baselines {
     Cumulative(CumulativeSeries),
     Regular(RegularSeries),
     FirstSeen(FirstSeenSeries),
+    Rare(RareSeries),
     Rule(RuleSeries, u64),
 }
 
@@ -68,7 +69,8 @@ impl GroupJudge {
             .enumerate()
             .filter(|(_, series)| series.group == self.group)
         {
-            let learning = Learning::new(series.span, settings.half_life);
+            let learning =
+                Learning::new(series.span, settings.half_life).without(settings.ablation);
             let baselines = match plan.detections[series.detection].test {
                 Test::Rate(direction) => {
                     Baselines::Rate(RateSeries::new(direction, series.span, learning))
@@ -83,6 +85,7 @@ impl GroupJudge {
                 }
                 Test::Regular => Baselines::Regular(RegularSeries::default()),
                 Test::FirstSeen => Baselines::FirstSeen(FirstSeenSeries::default()),
+                Test::Rare => Baselines::Rare(RareSeries::new(settings.half_life)),
                 Test::Rule { at_least } => Baselines::Rule(RuleSeries::default(), at_least),
             };
             self.series.push(JudgedSeries { id, baselines });
@@ -145,6 +148,7 @@ impl GroupJudge {
                             spec,
                             p_max: PValue::new(FINDING_P_MAX),
                             observer,
+                            appeared: PValue::ONE,
                         };
                         judgements.push(judge(series, spec, tally));
                     }
@@ -174,15 +178,18 @@ impl GroupJudge {
                     Baselines::Ratio(ratio) => ratio.next_day(),
                     Baselines::Mix(mix) => mix.next_day(),
                     Baselines::Cumulative(cumulative) => cumulative.next_day(),
+                    Baselines::Rare(rare) => rare.next_day(),
                     Baselines::Regular(_) | Baselines::FirstSeen(_) | Baselines::Rule(..) => {}
                 }
             }
         }
         // An edge that is forgotten would be new again.
-        let brief = !self
-            .series
-            .iter()
-            .any(|series| matches!(series.baselines, Baselines::FirstSeen(_)));
+        let brief = !self.series.iter().any(|series| {
+            matches!(
+                series.baselines,
+                Baselines::FirstSeen(_) | Baselines::Rare(_)
+            )
+        });
         let Some(marks) = self.entities.remembered(end, settings.forget_after, brief) else {
             return;
         };
@@ -207,6 +214,7 @@ impl GroupJudge {
                 Baselines::Cumulative(cumulative) => cumulative.keep(&marks),
                 Baselines::Regular(regular) => regular.keep(&marks),
                 Baselines::FirstSeen(edges) => edges.keep(&marks),
+                Baselines::Rare(rare) => rare.keep(&marks),
                 Baselines::Rule(..) => {}
             }
         }
@@ -233,6 +241,7 @@ impl GroupJudge {
             Baselines::Cumulative(cumulative) => cumulative.bytes(),
             Baselines::Regular(regular) => regular.bytes(),
             Baselines::FirstSeen(edges) => edges.bytes(),
+            Baselines::Rare(rare) => rare.bytes(),
             Baselines::Rule(..) => 0,
         };
         self.entities.bytes()
@@ -250,6 +259,8 @@ struct Tally<'a, 'o> {
     /// What is less likely than this is a finding.
     p_max: PValue,
     observer: &'a mut Option<ScoreObserver<'o>>,
+    /// How likely the entity that is added next was to appear.
+    appeared: PValue,
 }
 
 impl Tally<'_, '_> {
@@ -276,6 +287,7 @@ impl Tally<'_, '_> {
                 observed,
                 expected,
                 tail,
+                appeared: self.appeared,
                 maturity: entity.maturity(end),
             });
         }
@@ -327,6 +339,14 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
         Baselines::Rate(rate) => {
             let observed = of_everybody(entities, window, spec.of);
             rate.judge(all, classes, &observed, start, |row, predictive, tail| {
+                if tally.observer.is_some() {
+                    let came = observed[row] > 0;
+                    tally.appeared = if came {
+                        predictive.not_zero()
+                    } else {
+                        PValue::ONE
+                    };
+                }
                 let judged = Judged::new(predictive.mean(), tail);
                 tally.add(row, observed[row] as f64, judged);
                 1.0
@@ -395,6 +415,12 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 .map(|row| (row, window.value(row, spec.of)))
                 .collect();
             edges.judge(all, classes, &appeared, end, |row, judged| {
+                tally.add(row, window.value(row, spec.of) as f64, judged);
+            });
+        }
+        Baselines::Rare(rare) => {
+            let appeared: Vec<usize> = in_key_order(entities, window).collect();
+            rare.judge(all, &appeared, |row, judged| {
                 tally.add(row, window.value(row, spec.of) as f64, judged);
             });
         }

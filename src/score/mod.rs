@@ -39,6 +39,19 @@ pub struct ScoreSettings {
     pub allowed_lateness: Span,
     /// The deployment's hash key.
     pub hash_key: (u64, u64),
+    /// What is left out; nothing, but in measurements.
+    pub ablation: Ablation,
+}
+
+/// Parts of the score that are left out to measure what they are worth. No configuration sets it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ablation {
+    /// What moves a whole class at once is not taken into account.
+    pub common_mode: bool,
+    /// A class that scatters more than usual in a window is not given more room.
+    pub class_dispersion: bool,
+    /// The newest days are learnt at once.
+    pub guard_band: bool,
 }
 
 /// Levels at which the calibration of p-values is watched.
@@ -116,6 +129,10 @@ pub struct TestedEntity<'a> {
     pub expected: f64,
     /// Conservative p-value and the probability of the value itself.
     pub tail: crate::statistics::Tail,
+    /// How likely it was to appear at all; 1 where that is not modelled or it did not. A p-value
+    /// over this is one given that it came: what to judge those by that were picked because they
+    /// came.
+    pub appeared: PValue,
     /// How much history the entity has.
     pub maturity: Maturity,
 }

@@ -2,7 +2,7 @@
 
 mod null;
 
-use super::baseline::{FirstSeenSeries, Learning, RateSeries, RatioSeries, RuleSeries};
+use super::baseline::{FirstSeenSeries, Learning, RareSeries, RateSeries, RatioSeries, RuleSeries};
 use super::entities::{Entity, POOLS};
 use crate::detection::Direction;
 use crate::domain::{EntityKey, EventTime, Span};
@@ -19,6 +19,7 @@ fn entities(number: usize) -> Vec<Entity> {
         .map(|n| Entity {
             key: EntityKey::new(format!("entity-{n:04}")),
             class: 0,
+            classed: START,
             pool: (n % POOLS) as u8,
             first_seen: START,
             last_seen: START,
@@ -226,6 +227,7 @@ fn a_first_contact_is_unlikely_where_contacts_are_few_and_it_carries_much() {
     let edge = |from: &str, to: &str, born: i64| Entity {
         key: EntityKey::new(format!("{from}\u{1f}{to}")),
         class: 0,
+        classed: START,
         pool: 0,
         first_seen: START + Span::hours(born),
         last_seen: START + Span::hours(born),
@@ -276,4 +278,77 @@ fn a_rule_that_is_met_often_is_less_unlikely() {
         first < PValue::new(1e-3) && later > PValue::new(0.05),
         "{first:?} {later:?}"
     );
+}
+
+fn named(keys: &[&str]) -> Vec<Entity> {
+    let entity = |key: &&str| Entity {
+        key: EntityKey::new(key),
+        class: 0,
+        classed: START,
+        pool: 0,
+        first_seen: START,
+        last_seen: START,
+    };
+    keys.iter().map(entity).collect()
+}
+
+fn rare_p(series: &mut RareSeries, all: &[Entity], appeared: &[usize]) -> Vec<f64> {
+    let mut judged = Vec::new();
+    series.judge(all, appeared, |_, one| judged.push(one.tail.p().get()));
+    judged
+}
+
+#[test]
+fn the_p_value_of_rarity_is_the_share_of_contacts_with_those_as_rare() {
+    let all = named(&["often", "sometimes", "new"]);
+    let mut series = RareSeries::new(Span::days(10_000));
+    for window in 0..1_000 {
+        let appeared: &[usize] = if window % 100 == 99 { &[0, 1] } else { &[0] };
+        rare_p(&mut series, &all, appeared);
+    }
+    series.next_day();
+    series.next_day();
+    let p = rare_p(&mut series, &all, &[0, 1, 2]);
+    // 1,000 contacts with one and 10 with another; α is what one surprise in 1,000 makes it.
+    assert!((p[0] - 1.0).abs() < 1e-3, "{p:?}");
+    assert!((0.0099..0.02).contains(&p[1]), "{p:?}");
+    assert!((1e-4..1e-3).contains(&p[2]), "{p:?}");
+}
+
+#[test]
+fn nobody_becomes_usual_within_a_day_nor_a_thousand_names_at_once() {
+    let names: Vec<String> = (0..1_002).map(|n| format!("actor-{n}")).collect();
+    let all = named(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut series = RareSeries::new(Span::days(14));
+    for _ in 0..4 {
+        for _ in 0..1_440 {
+            rare_p(&mut series, &all, &[0]);
+        }
+        series.next_day();
+    }
+    let first = rare_p(&mut series, &all, &[0, 1])[1];
+    for _ in 0..1_000 {
+        rare_p(&mut series, &all, &[0, 1]);
+    }
+    let later = rare_p(&mut series, &all, &[0, 1])[1];
+    assert!(first < 1e-2 && later < 1e-2, "{first:e} {later:e}");
+    // A sweep under invented names: the next invented name is as unlikely as before.
+    let sweep: Vec<usize> = (1..1_001).collect();
+    rare_p(&mut series, &all, &sweep);
+    series.next_day();
+    series.next_day();
+    let after = rare_p(&mut series, &all, &[1_001])[0];
+    assert!(after < 1e-2, "{after:e}");
+}
+
+#[test]
+fn whom_a_source_turns_to_is_judged_among_its_own_contacts() {
+    let all = named(&["a\u{1f}x", "a\u{1f}y", "b\u{1f}x", "b\u{1f}y"]);
+    let mut series = RareSeries::new(Span::days(14));
+    for _ in 0..500 {
+        rare_p(&mut series, &all, &[0, 3]);
+    }
+    let p = rare_p(&mut series, &all, &[0, 1, 2, 3]);
+    assert!(p[0] > 0.9 && p[3] > 0.9, "{p:?}");
+    assert!(p[1] < 0.01 && p[2] < 0.01, "{p:?}");
 }

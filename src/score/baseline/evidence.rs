@@ -6,6 +6,7 @@
 //! Farrington-flexible, Noufaily et al. 2013). A young baseline has nothing else, and uses them.
 
 use crate::domain::Span;
+use crate::score::Ablation;
 
 /// How fast a series learns; the same for all its entities.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,7 @@ pub(in crate::score) struct Learning {
     pub(in crate::score) keep: f32,
     /// Windows in a week: how much evidence makes a baseline mature.
     pub(in crate::score) windows_per_week: f64,
+    pub(in crate::score) ablation: Ablation,
 }
 
 impl Learning {
@@ -21,7 +23,13 @@ impl Learning {
         Learning {
             keep: 0.5_f64.powf(window.0 as f64 / half_life.0 as f64) as f32,
             windows_per_week: 7.0 * window.per_day(),
+            ablation: Ablation::default(),
         }
+    }
+
+    /// The same with parts left out.
+    pub(in crate::score) fn without(self, ablation: Ablation) -> Learning {
+        Learning { ablation, ..self }
     }
 }
 
@@ -47,7 +55,11 @@ impl<const N: usize> Evidence<N> {
     /// Forgets a little, then adds.
     pub(super) fn learn(&mut self, learning: &Learning, amounts: [f64; N]) {
         self.settled = self.settled.map(|sum| sum * learning.keep);
-        for (sum, amount) in self.today.iter_mut().zip(amounts) {
+        let newest = match learning.ablation.guard_band {
+            true => &mut self.settled,
+            false => &mut self.today,
+        };
+        for (sum, amount) in newest.iter_mut().zip(amounts) {
             *sum += amount as f32;
         }
     }

@@ -181,9 +181,22 @@ impl RateSeries {
         let modes: Vec<_> = sketches.into_iter().map(CommonModeSketch::read).collect();
         let mut levels = Vec::with_capacity(modes.len());
         let mut extras = Vec::with_capacity(modes.len());
+        let ablation = self.learning.ablation;
         for (number, (class, mode)) in self.classes.iter_mut().zip(&modes).enumerate() {
+            let mode = match ablation.common_mode {
+                true => &CommonMode {
+                    ratio: 1.0,
+                    ..*mode
+                },
+                false => mode,
+            };
             levels.push(class.level(mode, seasonal[number], start));
-            extras.push(class.extra_dispersion(mode.scatter, self.learning.keep));
+            let extra = class.extra_dispersion(mode.scatter, self.learning.keep);
+            extras.push(if ablation.class_dispersion {
+                0.0
+            } else {
+                extra
+            });
         }
         // The newborn say how large newborns are, where nobody older does.
         let known: Vec<bool> = moments.iter().map(|one| one.prior().is_some()).collect();

@@ -185,6 +185,10 @@ impl SizeClass {
         // What is not known of the mean size, as a relative variance.
         let doubt = (1.0 + fit.linear) / (size * known);
         let mean = summands * size;
+        if sum <= mean {
+            // The bound is no better than that it is always so.
+            return Tail::NONE;
+        }
         let tighten = |smallest: f64, halvings: i32| {
             let cut = sum / 2_f64.powi(halvings);
             let share = (larger * self.share_above(cut)).min(1.0);

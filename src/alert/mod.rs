@@ -7,6 +7,7 @@
 //! while episodes are open.
 
 mod budget;
+mod calibration;
 mod episode;
 mod explain;
 mod policy;
@@ -22,6 +23,7 @@ use crate::domain::{
     entity_members,
 };
 use crate::score::{Finding, Judgement};
+use calibration::Calibration;
 use episode::{Decision, Episode, Episodes, Sighting};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,6 +94,7 @@ pub struct Alerting {
     settings: AlertSettings,
     policy: Arc<AlertPolicy>,
     budget: Budget,
+    calibration: Calibration,
     bucket: TokenBucket,
     episodes: Episodes,
     muted: BTreeMap<Muted, u64>,
@@ -102,6 +105,7 @@ impl Alerting {
     pub fn new(plan: Arc<Plan>, settings: AlertSettings) -> Alerting {
         Alerting {
             budget: Budget::new(&plan, settings.false_alarms_per_day),
+            calibration: Calibration::default(),
             bucket: TokenBucket::new(settings.alerts_per_day_max),
             episodes: Episodes::new(settings.resolve_after, settings.cooldown),
             muted: BTreeMap::new(),
@@ -204,8 +208,9 @@ impl Alerting {
             }
             let is_rule = matches!(detection.test, Test::Rule { .. });
             let whole = self.settings.false_alarms_per_day;
+            let together = self.fire_together(judgement, detection);
             for finding in &judgement.findings {
-                let plain = self.budget.false_alarms_per_day(judgement, finding.p);
+                let plain = together * self.strength(judgement, finding);
                 if !is_rule && plain > HYSTERESIS * whole {
                     continue;
                 }
@@ -254,7 +259,39 @@ impl Alerting {
                     .or_insert(candidate);
             }
         }
+        for judgement in judgements {
+            let threshold = self.budget.threshold(judgement.series, judgement.tests);
+            self.calibration.learn(judgement, threshold);
+        }
         candidates.into_values().collect()
+    }
+
+    /// How many alarms a day at least this strong chance brings, by what small p-values of the
+    /// series have been worth so far.
+    fn strength(&self, judgement: &Judgement, finding: &Finding) -> f64 {
+        let ratio = match self.test(judgement) {
+            Test::Rule { .. } => 1.0,
+            _ => self.calibration.ratio(judgement.series),
+        };
+        ratio * self.budget.false_alarms_per_day(judgement, finding.p)
+    }
+
+    fn test(&self, judgement: &Judgement) -> Test {
+        self.plan.detections[self.plan.series[judgement.series].detection].test
+    }
+
+    /// How many entities of a window would fire. Where many do they have a common cause, and each
+    /// alone says less: a false alarm of the class costs as many alerts as it has entities.
+    fn fire_together(&self, judgement: &Judgement, detection: &Detection) -> f64 {
+        let fires = |finding: &&Finding| {
+            self.strength(judgement, finding) <= self.settings.false_alarms_per_day
+                && matters(detection, finding)
+        };
+        let many = judgement.findings.iter().filter(fires).count();
+        match detection.test {
+            Test::Rule { .. } => 1.0,
+            _ => many.max(1) as f64,
+        }
     }
 
     fn mute(&mut self, reason: Muted) {

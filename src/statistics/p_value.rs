@@ -113,6 +113,18 @@ impl Tail {
         }
     }
 
+    /// The same, but not below `least` as a whole.
+    pub fn at_least(self, least: PValue) -> Tail {
+        let least = match self.two_sided {
+            true => PValue::from_ln(least.ln - std::f64::consts::LN_2),
+            false => least,
+        };
+        Tail {
+            side: self.side.max(least),
+            ..self
+        }
+    }
+
     /// Both sides count: the smaller of the two tails beyond the value decides, doubled.
     pub fn two_sided(self) -> Tail {
         let other = PValue::new(1.0 - self.side.get() + self.mass);

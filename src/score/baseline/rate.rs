@@ -20,6 +20,12 @@ use crate::score::class::{CommonMode, CommonModeSketch, Prior, PriorMoments, Sea
 use crate::score::entities::Entity;
 use crate::statistics::{NegativeBinomial, PValue, Tail};
 
+/// Days on which a count must have been reached to be known.
+const PEAK_DAYS: usize = 3;
+/// A count this much above a known one is as good as known.
+const PEAK_MARGIN: f64 = 1.25;
+/// What a day leaves of a peak.
+const PEAK_KEEP: f32 = 0.97;
 /// Less than this is never expected.
 const MEAN_MIN: f64 = 1e-6;
 /// Windows less likely than this weigh less.
@@ -41,6 +47,51 @@ const SEASON_STEP_MAX: f64 = 0.7;
 struct RateBaseline {
     rate: Evidence,
     overdispersion: OwnOverdispersion,
+    peaks: Peaks,
+}
+
+/// The largest counts of an entity's days, as they are and over the level of their window.
+///
+/// Who fetches everything every six hours is quiet in most windows and loud in some: no count
+/// distribution around a mean has such a tail. What was reached on three days, and at such an
+/// hour, is no news on a fourth, so p is at least how often that is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Peaks {
+    /// Of the days before, largest first.
+    days: [[f32; PEAK_DAYS]; 2],
+    today: [f32; 2],
+}
+
+impl Peaks {
+    /// The tail of a count, where so many windows are known.
+    fn known(&self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
+        let is_news = |value: f64, days: &[f32; PEAK_DAYS]| {
+            value > PEAK_MARGIN * f64::from(days[PEAK_DAYS - 1])
+        };
+        if is_news(x, &self.days[0]) || is_news(x / level, &self.days[1]) {
+            return tail;
+        }
+        let most = PEAK_DAYS as f64;
+        tail.at_least(PValue::new(most / windows.max(most)))
+    }
+
+    fn learn(&mut self, x: f64, level: f64) {
+        for (today, value) in self.today.iter_mut().zip([x, x / level]) {
+            *today = today.max(value as f32);
+        }
+    }
+
+    fn next_day(&mut self) {
+        for (days, today) in self.days.iter_mut().zip(&mut self.today) {
+            let mut peak = std::mem::take(today);
+            for day in days {
+                *day *= PEAK_KEEP;
+                if peak > *day {
+                    std::mem::swap(day, &mut peak);
+                }
+            }
+        }
+    }
 }
 
 /// What a class has learnt.
@@ -123,7 +174,14 @@ impl RateSeries {
             let variance = variance_of(mean.max(MEAN_MIN), shape * clump, exposure, context.extra);
             let predictive = NegativeBinomial::new(variance.mean, variance.dispersion(&usual));
             let newborn = baseline.rate.is_empty();
-            let tail = tail_of(&predictive, x, self.direction, newborn);
+            let mut tail = tail_of(&predictive, x, self.direction, newborn);
+            if x > 0.0 {
+                let level = context.level.max(MEAN_MIN);
+                if x > predictive.mean() {
+                    tail = baseline.peaks.known(x, level, tail, exposure);
+                }
+                baseline.peaks.learn(x, level);
+            }
             let trusted = each(row, &predictive, tail);
 
             let (mut value, mut weight) = (x, trusted);
@@ -233,9 +291,10 @@ impl RateSeries {
     }
 
     pub(in crate::score) fn next_day(&mut self) {
-        self.baselines
-            .iter_mut()
-            .for_each(|baseline| baseline.rate.next_day());
+        self.baselines.iter_mut().for_each(|baseline| {
+            baseline.rate.next_day();
+            baseline.peaks.next_day();
+        });
     }
 
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {

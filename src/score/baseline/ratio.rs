@@ -28,9 +28,9 @@ const CORRELATION_MAX: f64 = 0.5;
 /// Windows' or entities' worth of evidence that those initial values stand for.
 const INITIAL_WEIGHT: f64 = 20.0;
 /// Windows with fewer trials say little about correlation.
-const TRIALS_MIN: u64 = 20;
+const TRIALS_MIN: u64 = 8;
 /// Deviations beyond this many times the expected square are learnt as if they stood there.
-const SQUARE_MAX: f64 = 25.0;
+const SQUARE_MAX: f64 = 100.0;
 /// Total trials before a class has a share.
 const CLASS_TRIALS_MIN: f64 = 200.0;
 /// Doublings of n that are told apart.

@@ -1,17 +1,17 @@
 //! How far small p-values can be trusted: how often they came, over how often they were due.
 //!
 //! A test can be conservative by construction (a bound of a tail) or liberal on traffic that its
-//! model does not fit. Per series, p-values below [`LEVEL`] that do not fire are counted against
-//! how many chance would bring; the ratio, shrunk to 1, scales how strong an alert of that series
-//! is. Those that fire are left out: they may be what is looked for, and must not pay for it.
+//! model does not fit. Per series, p-values from 1e-5 to 1e-3 are counted against how many chance
+//! would bring; the ratio, shrunk to 1, scales how strong an alert of that series is. Smaller ones
+//! are left out: they may be what is looked for, and must not pay for it. No threshold enters, so
+//! the ratio is the same whatever the policy.
 
 use crate::domain::Span;
 use crate::limits::FINDING_P_MAX;
 use crate::score::Judgement;
-use crate::statistics::PValue;
 
-/// What is counted is less likely than this.
-const LEVEL: f64 = 1e-3;
+/// What is counted lies between these.
+const LEVELS: [f64; 2] = [1e-5, 1e-3];
 /// Small p-values that stand for knowing nothing.
 const PRIOR: f64 = 5.0;
 /// A conservative test is trusted so much more at most, a liberal one so much less.
@@ -20,7 +20,10 @@ const RATIO_MAX: f64 = 20.0;
 /// Half of what is known is from the last so many days.
 const HALF_LIFE: Span = Span::days(14);
 
-const _: () = assert!(LEVEL <= FINDING_P_MAX, "what is counted must be told of");
+const _: () = assert!(
+    LEVELS[1] <= FINDING_P_MAX,
+    "what is counted must be told of"
+);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
@@ -41,13 +44,13 @@ impl Calibration {
         ((seen + PRIOR) / (due + PRIOR)).clamp(RATIO_MIN, RATIO_MAX)
     }
 
-    /// Learns from a window in which what is below `threshold` fires.
-    pub(super) fn learn(&mut self, judgement: &Judgement, threshold: PValue) {
+    /// Learns from a window.
+    pub(super) fn learn(&mut self, judgement: &Judgement) {
         if self.series.len() <= judgement.series {
             self.series.resize(judgement.series + 1, Counts::default());
         }
-        let from = threshold.get().min(LEVEL);
-        let counted = |p: f64| p > from && p <= LEVEL;
+        let [from, to] = LEVELS;
+        let counted = |p: f64| p > from && p <= to;
         let seen = judgement
             .findings
             .iter()
@@ -57,7 +60,7 @@ impl Calibration {
         let keep = 0.5_f64.powf(window.in_days() / HALF_LIFE.in_days());
         let counts = &mut self.series[judgement.series];
         counts.seen = keep * counts.seen + seen as f64;
-        counts.due = keep * counts.due + judgement.tests as f64 * (LEVEL - from);
+        counts.due = keep * counts.due + judgement.tests as f64 * (to - from);
     }
 }
 
@@ -66,6 +69,7 @@ mod tests {
     use super::*;
     use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity};
     use crate::score::{CALIBRATION_LEVELS, Finding};
+    use crate::statistics::PValue;
 
     fn hour(ps: &[f64]) -> Judgement {
         let finding = |p: &f64| Finding {
@@ -96,7 +100,7 @@ mod tests {
     fn ratio_after(windows: usize, ps: &[f64]) -> f64 {
         let mut calibration = Calibration::default();
         for _ in 0..windows {
-            calibration.learn(&hour(ps), PValue::new(1e-6));
+            calibration.learn(&hour(ps));
         }
         calibration.ratio(0)
     }
@@ -116,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fires_does_not_pay_for_it() {
+    fn what_is_looked_for_does_not_pay_for_it() {
         assert!((ratio_after(200, &[5e-4, 1e-9, 1e-12]) - 1.0).abs() < 0.01);
     }
 }

@@ -260,8 +260,7 @@ impl Alerting {
             }
         }
         for judgement in judgements {
-            let threshold = self.budget.threshold(judgement.series, judgement.tests);
-            self.calibration.learn(judgement, threshold);
+            self.calibration.learn(judgement);
         }
         candidates.into_values().collect()
     }

@@ -23,6 +23,9 @@ const GAPS_MIN: usize = 12;
 /// Silences are counted in minutes; where they are shorter than this on average, that alone makes
 /// them regular.
 const MEAN_MINUTES_MIN: f64 = 10.0;
+/// The Gamma law's tail is too light where there are few gaps: taken to this power it is
+/// conservative.
+const TAIL_EXPONENT: f64 = 0.75;
 /// Less likely than this is regular.
 const REGULAR_BELOW: f64 = 1e-4;
 /// Judged windows of a class that stand for knowing nothing, and turns beside them.
@@ -103,7 +106,7 @@ fn regularity(gaps: &[f64]) -> PValue {
     let variance = n * (second - first * first - 1.0);
     let shape = expected * expected / variance;
     let scaled = moran.max(1e-9) * expected / variance;
-    PValue::new(gamma_lr(shape, scaled))
+    PValue::new(gamma_lr(shape, scaled).powf(TAIL_EXPONENT))
 }
 
 /// The first two moments of ln(mean / gap) of exponential gaps that are counted in whole minutes.
@@ -146,8 +149,7 @@ mod tests {
             p.sort_by(f64::total_cmp);
             for level in [0.1, 1e-2, 1e-3] {
                 let below = p.partition_point(|p| *p <= level) as f64 / f64::from(trials);
-                // The Gamma law is within a factor of two of the tail.
-                assert!(below < 2.0 * level + 1e-3, "{n} {level}: {below}");
+                assert!(below < 1.3 * level, "{n} {level}: {below}");
             }
         }
     }

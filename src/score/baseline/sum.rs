@@ -29,9 +29,12 @@ use crate::statistics::{FixedSum, NegativeBinomial, PValue, Tail};
 const LENT_SUMMANDS: f64 = 20.0;
 /// Summands of a class before its sizes say anything.
 const SUMMANDS_MIN: f64 = 200.0;
-/// Beyond the largest size of a class the chance of a larger one falls with this power: sizes
-/// have a variance. A lognormal's falls faster.
-const TAIL_INDEX: f64 = 2.0;
+/// Beyond the largest size of a class the chance of a larger one falls with a power that lies
+/// between these: sizes have a variance, and few are believed to be bounded.
+const TAIL_INDEX_MIN: f64 = 2.0;
+const TAIL_INDEX_MAX: f64 = 6.0;
+/// That power is read off between where so many summands are larger.
+const TAIL_SUMMANDS: [f64; 2] = [40.0, 4.0];
 /// Discounted summands that a bucket must hold to count as seen.
 const SEEN_MIN: f64 = 0.5;
 /// Nothing is smaller on average.
@@ -212,7 +215,23 @@ impl SizeClass {
         if size <= top {
             return share(self.above[Sizes::bucket(size as u64)]);
         }
-        share(0.0) * (top / size).powf(TAIL_INDEX)
+        share(0.0) * (top / size).powf(self.tail_index())
+    }
+
+    /// The power by which the tail of sizes falls, as far as it is seen (after Hill 1975; a
+    /// lognormal's falls ever faster).
+    fn tail_index(&self) -> f64 {
+        let [inner, outer] =
+            TAIL_SUMMANDS.map(|least| self.above.iter().rposition(|above| *above >= least));
+        let (Some(inner), Some(outer)) = (inner, outer) else {
+            return TAIL_INDEX_MIN;
+        };
+        if outer <= inner {
+            return TAIL_INDEX_MIN;
+        }
+        let fall = (self.above[inner] / self.above[outer]).ln();
+        let stretch = (Sizes::bound(outer) / Sizes::bound(inner)).ln();
+        (fall / stretch).clamp(TAIL_INDEX_MIN, TAIL_INDEX_MAX)
     }
 
     fn learn(&mut self, sizes: Option<&Sizes>, deviations: &Deviations, keep: f64) {

@@ -11,7 +11,8 @@ use crate::statistics::FixedSum;
 /// Nothing is steadier than 5 % from window to window.
 const QUADRATIC_MIN: f64 = 0.0025;
 const QUADRATIC_MAX: f64 = 20.0;
-const LINEAR_MAX: f64 = 100.0;
+/// Records of a transfer are hundreds at once.
+const LINEAR_MAX: f64 = 10_000.0;
 /// Taken before anything was seen, and how many well measured windows that stands for.
 const INITIAL: Overdispersion = Overdispersion {
     linear: 3.0,

@@ -24,6 +24,8 @@ use crate::statistics::{NegativeBinomial, PValue, Tail};
 const PEAK_DAYS: usize = 3;
 /// A count this much above a known one is as good as known.
 const PEAK_MARGIN: f64 = 1.25;
+/// Counts less unlikely than this need no explanation.
+const PEAK_P: f64 = 1e-2;
 /// What a day leaves of a peak.
 const PEAK_KEEP: f32 = 0.97;
 /// Less than this is never expected.
@@ -68,7 +70,8 @@ impl Peaks {
         let is_news = |value: f64, days: &[f32; PEAK_DAYS]| {
             value > PEAK_MARGIN * f64::from(days[PEAK_DAYS - 1])
         };
-        if is_news(x, &self.days[0]) || is_news(x / level, &self.days[1]) {
+        let is_usual = tail.p().get() >= PEAK_P;
+        if is_usual || is_news(x, &self.days[0]) || is_news(x / level, &self.days[1]) {
             return tail;
         }
         let most = PEAK_DAYS as f64;

@@ -34,7 +34,7 @@ pub(super) enum OutputError {
         /// Where.
         brokers: String,
         /// Why.
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// Some of it.
     #[error("{0} events were not delivered")]
@@ -158,7 +158,7 @@ impl EventOutput {
         let failed = |source| OutputError::Kafka {
             topic: topic.to_owned(),
             brokers: brokers.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let producer = EventProducer::new(brokers, topic).map_err(failed)?;
         producer.reach(PATIENCE).map_err(failed)?;
@@ -184,7 +184,7 @@ impl EventOutput {
             } => producer.send(event).map_err(|source| OutputError::Kafka {
                 topic: topic.clone(),
                 brokers: brokers.clone(),
-                source,
+                source: Box::new(source),
             }),
         }
     }
@@ -211,7 +211,7 @@ impl EventOutput {
                 flushed.map_err(|source| OutputError::Kafka {
                     topic,
                     brokers,
-                    source,
+                    source: Box::new(source),
                 })?;
                 match producer.failures() {
                     0 => Ok(()),

@@ -7,8 +7,8 @@
 //! *scms*: ten years of real shipments, dirty and sparse, converted and replayed: what decoding
 //! makes of them, and which alerts a quiet trade raises. *edges*: a labelled stream of who touches
 //! whom through the engine: how well its p-values rank attacks before what is normal, beside what
-//! others reach. *nab*: single streams of metrics, for which vigie is not made; a baseline built
-//! from its statistics on the Numenta Anomaly Benchmark. *darpa*: the labelled stream through a
+//! others reach. *nab*: single streams of metrics, for which vigie is not made: the distance to
+//! the nearest past value on the Numenta Anomaly Benchmark. *darpa*: the labelled stream through a
 //! real Kafka and the daemon to a real Prometheus: whether topic and metrics tell of the same
 //! alerts, and which attacks they name.
 //!

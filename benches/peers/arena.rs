@@ -68,6 +68,7 @@ pub(crate) fn peer(runs: &[(Labels, Candidates)], budgets: &[f64], published: f6
             truth: truth.clone(),
             alerts: alerts(candidates),
             sweep: None,
+            bounds: Vec::new(),
         })
         .collect()
     };
@@ -181,6 +182,7 @@ pub(crate) fn vigie(runs: &[(Labels, Vec<vigie::domain::Alert>)], budgets: &[f64
                     .map(|alert| serde_json::to_vec(alert).expect("an alert has a form in JSON")),
             ),
             sweep: None,
+            bounds: Vec::new(),
         })
         .collect();
     let settings = Settings {

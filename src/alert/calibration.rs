@@ -82,6 +82,7 @@ mod tests {
             part: EntityKey::default(),
             trials: None,
             members: Vec::new(),
+            members_effective: 0.0,
         };
         let start = EventTime(0);
         Judgement {

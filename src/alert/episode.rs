@@ -1,6 +1,8 @@
 //! Episodes: one per detection and entity, from the first firing record to the resolved one.
 
-use crate::domain::{Alert, AlertStatus, EntityKey, EventTime, Severity, Span};
+use crate::domain::{Alert, AlertStatus, AlertWindow, EntityKey, EventTime, Severity, Span};
+use crate::limits::ALERT_EVIDENCE_MAX;
+use super::explain;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -9,13 +11,19 @@ use std::hash::Hasher;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sighting {
     pub(super) decided: EventTime,
-    /// Length of the window.
-    pub(super) span: Span,
+    pub(super) window: AlertWindow,
     /// False alarms a day at least this strong; smaller is stronger.
     pub(super) strength: f64,
     pub(super) severity: Severity,
     /// Whether it is strong enough to open an episode, not only to keep one open.
     pub(super) fires: bool,
+}
+
+impl Sighting {
+    /// An episode that is not seen again is quiet from then on.
+    fn quiet_from(&self) -> EventTime {
+        self.decided + (self.window.end - self.window.start)
+    }
 }
 
 /// What becomes of a sighting.
@@ -42,6 +50,9 @@ pub(super) struct Episode {
     /// The strongest record so far.
     alert: Alert,
     strength: f64,
+    /// Since when it was seen, and up to when.
+    seen: AlertWindow,
+    opened: EventTime,
     quiet_from: EventTime,
     ended: Option<EventTime>,
     /// Muted since it opened, and not shown while it is.
@@ -52,11 +63,20 @@ impl Episode {
     pub(super) fn new(alert: Alert, sighting: &Sighting) -> Episode {
         Episode {
             strength: sighting.strength,
-            quiet_from: sighting.decided + sighting.span,
+            seen: sighting.window,
+            opened: sighting.decided,
+            quiet_from: sighting.quiet_from(),
             ended: None,
             hidden: false,
             alert,
         }
+    }
+
+    /// Seen again.
+    fn see(&mut self, sighting: &Sighting) {
+        self.seen.start = self.seen.start.min(sighting.window.start);
+        self.seen.end = self.seen.end.max(sighting.window.end);
+        self.quiet_from = self.quiet_from.max(sighting.quiet_from());
     }
 }
 
@@ -114,7 +134,7 @@ impl Episodes {
             };
         };
         let Some(ended) = episode.ended else {
-            episode.quiet_from = episode.quiet_from.max(sighting.decided + sighting.span);
+            episode.see(sighting);
             if sighting.severity > episode.alert.severity {
                 return Decision::Escalate;
             }
@@ -132,29 +152,100 @@ impl Episodes {
         }
     }
 
-    pub(super) fn open(&mut self, detection: usize, key: EntityKey, episode: Episode) {
-        self.by_key.insert((detection, key), episode);
+    /// The episode that already tells of what a sighting of another detection has seen: of the same
+    /// class, about the same, open or seen at that time, and not older than an episode takes to
+    /// cool down.
+    pub(super) fn host_of(&self, alert: &Alert, now: EventTime) -> Option<(usize, EntityKey)> {
+        let tells_of_it = |episode: &Episode| {
+            let at_that_time = match episode.ended {
+                None => true,
+                Some(_) => {
+                    episode.seen.overlaps(alert.window) && alert.severity <= episode.alert.severity
+                }
+            };
+            episode.alert.class == alert.class
+                && !episode.hidden
+                && at_that_time
+                && now < episode.opened + self.cooldown
+                && is_about_the_same(&episode.alert, alert)
+        };
+        let hosts = self.by_key.iter().filter(|(_, host)| tells_of_it(host));
+        let strongest = hosts.min_by(|(_, one), (_, other)| one.strength.total_cmp(&other.strength));
+        strongest.map(|(key, _)| key.clone())
+    }
+
+    /// An episode takes in what another detection says of it; gives its record where it is more
+    /// severe by that.
+    pub(super) fn join(
+        &mut self,
+        host: &(usize, EntityKey),
+        companion: &Alert,
+        sighting: &Sighting,
+    ) -> bool {
+        let Some(episode) = self.by_key.get_mut(host) else {
+            return false;
+        };
+        if episode.ended.is_some() {
+            // It was told of, and is over: the long window that speaks last says nothing new.
+            return false;
+        }
+        episode.see(sighting);
+        let alert = &mut episode.alert;
+        let length = |window: AlertWindow| window.end - window.start;
+        let known = alert.evidence.iter().position(|known| {
+            known.measure == companion.measure && length(known.window) == length(companion.window)
+        });
+        match (known, companion.evidence.first()) {
+            (Some(known), Some(new)) if new.p_value < alert.evidence[known].p_value => {
+                alert.evidence[known] = new.clone();
+            }
+            (None, Some(new)) if alert.evidence.len() < ALERT_EVIDENCE_MAX => {
+                alert.evidence.push(new.clone());
+                explain::also(&mut alert.explanation, &companion.explanation);
+            }
+            _ => {}
+        }
+        if companion.false_alarms_per_day < episode.strength {
+            episode.strength = companion.false_alarms_per_day;
+            alert.false_alarms_per_day = companion.false_alarms_per_day;
+        }
+        let escalates = companion.severity > alert.severity;
+        alert.severity = alert.severity.max(companion.severity);
+        alert.decided = if escalates { sighting.decided } else { alert.decided };
+        escalates
+    }
+
+    /// The record of an episode.
+    pub(super) fn record(&self, key: &(usize, EntityKey)) -> Option<Alert> {
+        self.by_key.get(key).map(|episode| episode.alert.clone())
+    }
+
+    pub(super) fn open(&mut self, key: (usize, EntityKey), episode: Episode) {
+        self.by_key.insert(key, episode);
     }
 
     /// The episode's strongest record is now this one, under the episode's own id.
-    pub(super) fn strengthen(
-        &mut self,
-        detection: usize,
-        key: EntityKey,
-        alert: Alert,
-    ) -> Option<&Alert> {
-        let episode = self.by_key.get_mut(&(detection, key))?;
-        let (id, severity) = (
-            std::mem::take(&mut episode.alert.id),
-            episode.alert.severity,
-        );
-        episode.strength = alert.false_alarms_per_day;
+    pub(super) fn strengthen(&mut self, key: &(usize, EntityKey), mut alert: Alert) {
+        let Some(episode) = self.by_key.get_mut(key) else {
+            return;
+        };
+        let old = &mut episode.alert;
+        for told in old.evidence.drain(..) {
+            // What other detections said of it stays.
+            if told.measure != alert.measure && alert.evidence.len() < ALERT_EVIDENCE_MAX {
+                alert.evidence.push(told);
+            }
+        }
+        if let Some((_, also)) = old.explanation.split_once(explain::ALSO) {
+            explain::also(&mut alert.explanation, also);
+        }
+        episode.strength = alert.false_alarms_per_day.min(episode.strength);
         episode.alert = Alert {
-            id,
-            severity: severity.max(alert.severity),
+            id: std::mem::take(&mut old.id),
+            severity: old.severity.max(alert.severity),
+            false_alarms_per_day: episode.strength,
             ..alert
         };
-        Some(&episode.alert)
     }
 
     /// Ends what has been quiet long enough, and forgets what has cooled down; gives the
@@ -186,6 +277,24 @@ impl Episodes {
             .filter(|episode| episode.ended.is_none() && !episode.hidden)
             .map(|episode| &episode.alert)
     }
+}
+
+/// Whether one entity holds the other, or both are groups that have most members in common: the
+/// accounts of an organisation that come from one network, with one client.
+fn is_about_the_same(one: &Alert, other: &Alert) -> bool {
+    let (ones, others) = (&one.entity, &other.entity);
+    let shared = ones
+        .iter()
+        .filter(|(name, value)| others.get(*name) == Some(*value));
+    if shared.count() == ones.len().min(others.len()) {
+        return true;
+    }
+    let in_common = one
+        .members
+        .iter()
+        .filter(|member| other.members.contains(member))
+        .count();
+    2 * in_common > one.members.len().min(other.members.len())
 }
 
 /// The episode's identifier: the same on every run and every replica. The hash has a fixed key;

@@ -5,6 +5,19 @@ use crate::domain::{AlertWindow, label_of};
 use crate::score::Finding;
 use std::collections::BTreeMap;
 
+/// What stands between the sentence of an alert and those of other detections that say the same.
+pub(super) const ALSO: &str = " Also: ";
+/// Longest explanation that takes in more.
+const ALSO_MAX: usize = 600;
+
+/// Adds the sentence of another detection.
+pub(super) fn also(explanation: &mut String, sentence: &str) {
+    if explanation.len() + sentence.len() <= ALSO_MAX {
+        explanation.push_str(if explanation.contains(ALSO) { " " } else { ALSO });
+        explanation.push_str(sentence);
+    }
+}
+
 /// The detection's sentence with the finding's figures.
 pub(super) fn explain(
     detection: &Detection,

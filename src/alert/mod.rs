@@ -17,15 +17,17 @@ pub use policy::{
     AlertPolicy, Calendar, Effect, Matcher, MonthDay, Mute, Pattern, Quality, Subject, When,
 };
 
-use crate::detection::{Detection, Direction, Plan, Test};
+use crate::detection::{Detection, Direction, Plan, SeriesId, Test};
 use crate::domain::{
     Alert, AlertStatus, AlertWindow, EntityKey, EventTime, Evidence, Maturity, Severity, Span,
     entity_members,
 };
+use crate::limits::ALERTS_TOGETHER_MAX;
 use crate::score::{Finding, Judgement};
+use crate::statistics::PValue;
 use calibration::Calibration;
 use episode::{Decision, Episode, Episodes, Sighting};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Thresholds that hold for all detections.
@@ -51,6 +53,10 @@ pub enum Muted {
     SmallEffect,
     /// The entity's last episode ended a short while ago.
     Cooldown,
+    /// An open alert of the same class tells of the same entity at the same time, and took it in.
+    Companion,
+    /// Many entities of the detection are unusual at once: the strongest were told of.
+    CommonCause,
     /// There were too many alerts already.
     RateLimit,
     /// A mute, or a calendar that mutes.
@@ -63,9 +69,11 @@ pub enum Muted {
 
 impl Muted {
     /// Every reason.
-    pub const ALL: [Muted; 6] = [
+    pub const ALL: [Muted; 8] = [
         Muted::SmallEffect,
         Muted::Cooldown,
+        Muted::Companion,
+        Muted::CommonCause,
         Muted::RateLimit,
         Muted::Mute,
         Muted::Allowed,
@@ -77,6 +85,8 @@ impl Muted {
         match self {
             Muted::SmallEffect => "small_effect",
             Muted::Cooldown => "cooldown",
+            Muted::Companion => "companion",
+            Muted::CommonCause => "common_cause",
             Muted::RateLimit => "rate_limit",
             Muted::Mute => "mute",
             Muted::Allowed => "allowed",
@@ -98,6 +108,8 @@ pub struct Alerting {
     bucket: TokenBucket,
     episodes: Episodes,
     muted: BTreeMap<Muted, u64>,
+    /// Per detection: the last time at which many of its entities were unusual together.
+    common: BTreeMap<usize, AlertWindow>,
 }
 
 impl Alerting {
@@ -109,6 +121,7 @@ impl Alerting {
             bucket: TokenBucket::new(settings.alerts_per_day_max),
             episodes: Episodes::new(settings.resolve_after, settings.cooldown),
             muted: BTreeMap::new(),
+            common: BTreeMap::new(),
             policy: Arc::default(),
             plan,
             settings,
@@ -158,42 +171,64 @@ impl Alerting {
                 .total_cmp(&other.strength)
                 .then_with(|| (one.detection, &one.key).cmp(&(other.detection, &other.key)))
         });
-        let mut records = Vec::new();
+        let mut told: BTreeSet<(usize, EntityKey)> = BTreeSet::new();
+        let mut opened: BTreeMap<usize, usize> = BTreeMap::new();
         for candidate in candidates {
             let sighting = Sighting {
                 decided,
-                span: candidate.window.end - candidate.window.start,
+                window: candidate.window,
                 strength: candidate.strength,
                 severity: candidate.severity,
                 fires: candidate.fires,
             };
-            let detection = candidate.detection;
-            let alert = |stage: &Alerting| stage.alert(&candidate, &sighting);
-            match self.episodes.decide(detection, &candidate.key, &sighting) {
+            let key = (candidate.detection, candidate.key.clone());
+            match self.episodes.decide(key.0, &key.1, &sighting) {
                 Decision::Ignore | Decision::Sustain { stronger: false } => {}
                 Decision::Sustain { stronger: true } => {
-                    let alert = alert(self);
-                    self.episodes.strengthen(detection, candidate.key, alert);
+                    let alert = self.alert(&candidate, &sighting);
+                    self.episodes.strengthen(&key, alert);
                 }
                 Decision::Escalate => {
-                    let alert = alert(self);
-                    records.extend(
-                        self.episodes
-                            .strengthen(detection, candidate.key, alert)
-                            .cloned(),
-                    );
+                    let alert = self.alert(&candidate, &sighting);
+                    self.episodes.strengthen(&key, alert);
+                    told.insert(key);
                 }
                 Decision::Cool => self.mute(Muted::Cooldown),
-                Decision::Open if !self.bucket.take(decided) => self.mute(Muted::RateLimit),
                 Decision::Open => {
-                    let alert = alert(self);
-                    records.push(alert.clone());
-                    self.episodes
-                        .open(detection, candidate.key, Episode::new(alert, &sighting));
+                    let alert = self.alert(&candidate, &sighting);
+                    let is_rule = self.is_rule(key.0);
+                    let host = self.episodes.host_of(&alert, decided);
+                    let together = opened.entry(key.0).or_default();
+                    let shared = self.common.get(&key.0).copied();
+                    if let Some(host) = host.filter(|_| !is_rule) {
+                        if self.episodes.join(&host, &alert, &sighting) {
+                            told.insert(host);
+                        }
+                        self.mute(Muted::Companion);
+                    } else if !is_rule && shared.is_some_and(|of| is_within(of, candidate.window)) {
+                        // A longer window tells late of what the shorter ones had in common.
+                        self.mute(Muted::CommonCause);
+                    } else if !is_rule && *together == ALERTS_TOGETHER_MAX {
+                        self.common.insert(key.0, candidate.window);
+                        self.mute(Muted::CommonCause);
+                    } else if !self.bucket.take(decided) {
+                        self.mute(Muted::RateLimit);
+                    } else {
+                        *together += 1;
+                        let episode = Episode::new(alert, &sighting);
+                        self.episodes.open(key.clone(), episode);
+                        told.insert(key);
+                    }
                 }
             }
         }
-        records
+        told.iter()
+            .filter_map(|key| self.episodes.record(key))
+            .collect()
+    }
+
+    fn is_rule(&self, detection: usize) -> bool {
+        matches!(self.plan.detections[detection].test, Test::Rule { .. })
     }
 
     /// What is unlikely enough to open an episode, or to keep one open: the strongest window per
@@ -400,6 +435,12 @@ impl Alerting {
         }
     }
 
+    /// The p-value below which a series fires when it makes so many tests a window.
+    pub fn threshold(&self, series: SeriesId, tests: u64) -> PValue {
+        let whole = self.budget.threshold(series, tests);
+        PValue::new(whole.get() / self.calibration.ratio(series))
+    }
+
     /// The open episodes' alerts, but for those that are muted by now.
     pub fn active(&self) -> impl Iterator<Item = &Alert> {
         self.episodes.active()
@@ -447,6 +488,11 @@ struct Ruled {
     budget: f64,
 }
 
+/// Whether a window is the longer one, and holds the other.
+fn is_within(part: AlertWindow, whole: AlertWindow) -> bool {
+    part != whole && whole.start <= part.start && part.end <= whole.end
+}
+
 /// Whether the detection's own `unless` covers the entity.
 fn is_allowed(detection: &Detection, entity: &BTreeMap<&'static str, String>) -> bool {
     let unless = &detection.policy.unless;
@@ -475,6 +521,10 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
     let (observed, expected) = (finding.observed, finding.expected);
     let policy = &detection.policy;
     if (observed - expected).abs() < policy.min_difference {
+        return false;
+    }
+    if detection.members.is_some() && finding.members_effective < policy.min_members {
+        // What one member does alone is that member's, and not the group's.
         return false;
     }
     let up = observed >= policy.min_effect * expected;

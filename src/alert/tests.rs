@@ -35,6 +35,7 @@ fn finding(key: &str, p: f64) -> Finding {
         part: EntityKey::default(),
         trials: None,
         members: Vec::new(),
+        members_effective: 0.0,
     }
 }
 
@@ -206,6 +207,125 @@ fn what_is_muted_is_counted_by_reason() {
 }
 
 #[test]
+fn what_other_detections_say_of_the_same_is_taken_in_and_not_told_again() {
+    let mut stage = stage("");
+    let surge = hour(&stage, 1, vec![finding("eve", 1e-6)]);
+    let fanout = judgement(&stage, "actor_fanout_spread", 1, vec![finding("eve", 1e-5)]);
+    // The stronger speaks for both.
+    let alerts = stage.step(&[surge, fanout]);
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0].detection, "actor_volume_surge");
+    let measures: Vec<&str> = alerts[0]
+        .evidence
+        .iter()
+        .map(|evidence| evidence.measure.as_str())
+        .collect();
+    assert_eq!(measures, ["count", "distinct(seller)"]);
+    assert!(
+        alerts[0]
+            .explanation
+            .contains(" Also: actor eve touched 4,012 different sellers"),
+        "{}",
+        alerts[0].explanation
+    );
+    // One that is more severe makes it so, under the same id, and the evidence stays.
+    let worse = judgement(&stage, "actor_fanout_spread", 2, vec![finding("eve", 1e-40)]);
+    let again = stage.step(&[worse]);
+    assert_eq!(again.len(), 1);
+    assert_eq!(
+        (&again[0].id, again[0].severity),
+        (&alerts[0].id, Severity::Critical)
+    );
+    assert!(again[0].false_alarms_per_day < alerts[0].false_alarms_per_day);
+    // Another class, and another entity, are other matters.
+    let probing = judgement(&stage, "lookup_miss_walk", 2, vec![finding("eve", 1e-20)]);
+    let other = judgement(&stage, "actor_fanout_spread", 2, vec![finding("bob", 1e-20)]);
+    assert_eq!(stage.step(&[probing, other]).len(), 2);
+    assert_eq!(stage.muted()[&Muted::Companion], 2);
+}
+
+#[test]
+fn a_companion_of_a_day_ago_speaks_for_itself() {
+    let mut stage = stage("");
+    step(&mut stage, 1, vec![finding("eve", 1e-6)]);
+    for hours in 2..=30 {
+        step(&mut stage, hours, vec![]);
+    }
+    let later = judgement(&stage, "actor_fanout_spread", 31, vec![finding("eve", 1e-6)]);
+    assert_eq!(stage.step(&[later]).len(), 1);
+}
+
+#[test]
+fn groups_of_mostly_the_same_members_are_one_matter() {
+    let mut stage = stage("");
+    let group = |key: &str, members: &[&str]| Finding {
+        members: members.iter().map(|member| EntityKey::new(member)).collect(),
+        members_effective: members.len() as f64,
+        ..finding(key, 1e-9)
+    };
+    let org = group("acme", &["a", "b", "c", "d"]);
+    let same = group("AS1", &["a", "b", "c", "x"]);
+    let other = group("AS2", &["k", "l", "m", "d"]);
+    let judgements = [
+        judgement(&stage, "coordinated_organisation_harvest", 1, vec![org]),
+        judgement(&stage, "coordinated_network_harvest", 1, vec![same, other]),
+    ];
+    let alerts = stage.step(&judgements);
+    let told: Vec<&str> = alerts
+        .iter()
+        .flat_map(|alert| alert.entity.values().map(String::as_str))
+        .collect();
+    assert_eq!(alerts.len(), 2, "{told:?}");
+    assert!(told.contains(&"AS2"), "{told:?}");
+}
+
+#[test]
+fn what_one_member_does_alone_is_not_its_groups() {
+    let mut stage = stage("");
+    let lone = Finding {
+        members: vec![EntityKey::new("eve"), EntityKey::new("bob")],
+        members_effective: 1.2,
+        ..finding("AS1", 1e-9)
+    };
+    let judged = judgement(&stage, "coordinated_network_harvest", 1, vec![lone]);
+    assert!(stage.step(&[judged]).is_empty());
+    assert_eq!(stage.muted()[&Muted::SmallEffect], 1);
+}
+
+#[test]
+fn of_many_that_are_unusual_together_the_strongest_are_told_of() {
+    let mut stage = stage("");
+    let crowd = |more: i32| {
+        (0..40)
+            .map(|n| finding(&format!("crowd-{n:02}"), 10_f64.powi(-30 - n - more)))
+            .collect()
+    };
+    let alerts = step(&mut stage, 8, crowd(0));
+    let told: Vec<&str> = alerts
+        .iter()
+        .map(|alert| alert.entity["actor"].as_str())
+        .collect();
+    assert_eq!(told, ["crowd-36", "crowd-37", "crowd-38", "crowd-39"]);
+    assert_eq!(stage.muted()[&Muted::CommonCause], 36);
+    // The longer window that holds that hour says it again, and is not heard.
+    let day = Judgement {
+        series: series_of(&stage, "actor_volume_surge", Span::DAY),
+        window: AlertWindow {
+            start: START,
+            end: START + Span::DAY,
+        },
+        ..hour(&stage, 24, crowd(9))
+    };
+    let opened: Vec<Alert> = stage
+        .step(&[day])
+        .into_iter()
+        .filter(|alert| alert.evidence.iter().any(|one| one.window.start == START))
+        .filter(|alert| !told.contains(&alert.entity["actor"].as_str()))
+        .collect();
+    assert!(opened.is_empty(), "{opened:?}");
+}
+
+#[test]
 fn windows_and_entities_of_one_moment_come_in_order_and_each_once() {
     let mut stage = stage("");
     let day = series_of(&stage, "actor_volume_surge", Span::DAY);
@@ -218,13 +338,8 @@ fn windows_and_entities_of_one_moment_come_in_order_and_each_once() {
         ..hour(&stage, 24, vec![finding("eve", 1e-20)])
     };
     let of_hour = hour(&stage, 24, vec![finding("bob", 1e-9), finding("eve", 1e-9)]);
-    let fanout = judgement(
-        &stage,
-        "actor_fanout_spread",
-        24,
-        vec![finding("bob", 1e-9)],
-    );
-    let alerts = stage.step(&[of_hour, of_day, fanout]);
+    let walk = judgement(&stage, "lookup_miss_walk", 24, vec![finding("bob", 1e-9)]);
+    let alerts = stage.step(&[of_hour, of_day, walk]);
     let told: Vec<_> = alerts
         .iter()
         .map(|alert| (alert.detection.as_str(), alert.entity["actor"].as_str()))
@@ -232,14 +347,14 @@ fn windows_and_entities_of_one_moment_come_in_order_and_each_once() {
     assert_eq!(
         told,
         [
-            ("actor_fanout_spread", "bob"),
             ("actor_volume_surge", "bob"),
-            ("actor_volume_surge", "eve")
+            ("actor_volume_surge", "eve"),
+            ("lookup_miss_walk", "bob")
         ]
     );
     // The day's window is the stronger and speaks; the hour's is evidence.
-    assert_eq!(alerts[2].window.end - alerts[2].window.start, Span::DAY);
-    assert_eq!(alerts[2].evidence.len(), 2);
+    assert_eq!(alerts[1].window.end - alerts[1].window.start, Span::DAY);
+    assert_eq!(alerts[1].evidence.len(), 2);
 }
 
 #[test]

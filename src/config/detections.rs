@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "name",
     "enabled",
     "class",
@@ -30,6 +30,7 @@ const KEYS: [&str; 21] = [
     "false_alarms_per_day",
     "min_effect",
     "min_difference",
+    "min_members",
     "unless",
     "severity",
     "explain",
@@ -56,6 +57,7 @@ struct Entry {
     weight: Option<f64>,
     min_effect: Option<f64>,
     min_difference: Option<f64>,
+    min_members: Option<f64>,
     unless: Option<Vec<Condition>>,
     severity: Option<Severity>,
     explain: Option<Template>,
@@ -96,6 +98,7 @@ impl Entry {
             weight: newer.weight.or(self.weight),
             min_effect: newer.min_effect.or(self.min_effect),
             min_difference: newer.min_difference.or(self.min_difference),
+            min_members: newer.min_members.or(self.min_members),
             unless: newer.unless.or(self.unless),
             severity: newer.severity.or(self.severity),
             explain: newer.explain.or(self.explain),
@@ -247,6 +250,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         weight: get("false_alarms_per_day").and_then(|node| node.number(1e-6, 1e6)),
         min_effect: get("min_effect").and_then(|node| node.number(1.0, 1e6)),
         min_difference: get("min_difference").and_then(|node| node.number(0.0, 1e15)),
+        min_members: get("min_members").and_then(|node| node.number(1.0, 64.0)),
         unless: get("unless").and_then(|node| read_conditions(node, lists)),
         severity: get("severity").and_then(|node| node.word(&severities)),
         explain: get("explain").and_then(|node| node.parsed(Template::parse)),
@@ -449,6 +453,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             weight: entry.weight.unwrap_or(0.5),
             min_effect: entry.min_effect.unwrap_or(1.0),
             min_difference: entry.min_difference.unwrap_or(0.0),
+            min_members: entry.min_members.unwrap_or(1.0),
             unless,
             severity: entry.severity.unwrap_or(Severity::Warning),
             explain,

@@ -268,6 +268,7 @@ fn policy(name: &str, ours: &Policy, theirs: &Policy, differences: &mut Differen
         weight,
         min_effect,
         min_difference,
+        min_members,
         unless,
         severity,
         explain,
@@ -284,6 +285,7 @@ fn policy(name: &str, ours: &Policy, theirs: &Policy, differences: &mut Differen
         min_difference,
         &theirs.min_difference,
     );
+    differences.shown(key("min_members"), min_members, &theirs.min_members);
     differences.changed(key("unless"), unless, &theirs.unless);
     differences.shown(key("severity"), &severity.name(), &theirs.severity.name());
     differences.changed(key("explain"), explain, &theirs.explain);

@@ -182,6 +182,7 @@ fn detection(detection: &Detection) -> YamlOwned {
         ("false_alarms_per_day", number(policy.weight)),
         ("min_effect", number(policy.min_effect)),
         ("min_difference", number(policy.min_difference)),
+        ("min_members", number(policy.min_members)),
     ]);
     if !policy.unless.is_empty() {
         members.push(("unless", map(policy.unless.iter().map(condition))));

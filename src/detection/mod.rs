@@ -101,6 +101,8 @@ pub struct Policy {
     pub min_effect: f64,
     /// Smallest |observed - expected| that is worth an alert.
     pub min_difference: f64,
+    /// Smallest effective number of members of a group worth an alert.
+    pub min_members: f64,
     /// Conditions on the entity under which it is as agreed: where there are any and all of them
     /// hold, its alerts are muted.
     pub unless: Vec<Condition>,

@@ -102,6 +102,13 @@ pub struct AlertWindow {
     pub end: EventTime,
 }
 
+impl AlertWindow {
+    /// Whether the two have an instant in common.
+    pub fn overlaps(self, other: AlertWindow) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+}
+
 /// One measure's share in an alert.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {

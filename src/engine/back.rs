@@ -5,7 +5,7 @@ use crate::alert::{Alerting, Muted};
 use crate::detection::Plan;
 use crate::domain::Alert;
 use crate::parcel::ParcelsEvicted;
-use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver};
+use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver, Unseen};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -71,6 +71,12 @@ impl Back {
     pub fn take_observed(&mut self, step: Step, observer: Option<ScoreObserver<'_>>) -> Vec<Alert> {
         let judgements = self.judge(step, observer);
         self.alert(&judgements)
+    }
+
+    /// What every entity with a mature baseline could do unseen in so many days, at the budget.
+    pub fn unseen(&self, days: f64) -> Vec<Unseen> {
+        let threshold = |series, tests| self.alerting.threshold(series, tests);
+        self.score.unseen(days, &threshold)
     }
 
     /// The first half of [`Back::take`]: the windows that are now judged. Whoever wants to hold

@@ -46,6 +46,6 @@ pub use matching::Grace;
 pub use record::{AlertBook, AlertRecord, RaisedAlert};
 pub use report::{AlertRow, BudgetRow, Evaluation, ScenarioRow};
 pub use scores::{ScoreReader, Surroundings, is_open};
-pub use summary::{Settings, Traffic, evaluate};
+pub use summary::{Bound, Settings, Traffic, evaluate};
 pub use text::render as to_text;
 pub use truth::Truth;

@@ -25,10 +25,14 @@ pub struct Evaluation {
     pub scenarios: Vec<ScenarioRow>,
     /// All alerts, as shipped.
     pub alarms: Alarms,
+    /// Alerts of the runs with attacks, where there are others to count false alarms on.
+    pub beside_attacks: Option<Alarms>,
     /// By detection, as shipped.
     pub detections: Vec<DetectionRow>,
     /// The most records that were taken unseen within thirty days.
     pub unseen: Vec<UnseenRow>,
+    /// What an actor could do unseen in thirty days, by the baselines at the end of the runs.
+    pub bounds: Vec<BoundRow>,
     /// Whether p-values are what they say; where scores were given.
     pub calibration: Option<Calibrated>,
     /// What became of every episode.
@@ -155,6 +159,8 @@ pub struct ScenarioRow {
 /// All alerts as shipped.
 #[derive(Clone, Debug, Serialize)]
 pub struct Alarms {
+    /// Days they are of.
+    pub length: f64,
     /// Alerts.
     pub alerts: usize,
     /// On an attack, in time.
@@ -211,6 +217,24 @@ pub struct KindRow {
     pub episodes_alarmed: usize,
     /// Alerts.
     pub alarms: usize,
+}
+
+/// What the entities of a class could do in thirty days, spread evenly, before a test of many
+/// windows tells of it in the mean.
+#[derive(Clone, Debug, Serialize)]
+pub struct BoundRow {
+    /// The detection that would tell of it.
+    pub detection: String,
+    /// The class.
+    pub class: String,
+    /// Its entities with mature baselines.
+    pub entities: usize,
+    /// What is expected of them in thirty days: median.
+    pub expected_median: f64,
+    /// What they could do beyond that: median.
+    pub excess_median: f64,
+    /// And of the one that could do most.
+    pub excess_most: f64,
 }
 
 /// A day of a run.

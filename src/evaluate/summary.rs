@@ -7,7 +7,7 @@ use super::matching::{Grace, Hit, Matched, Verdict, bring_together};
 use super::outcome::{Outcome, outcomes};
 use super::record::RaisedAlert;
 use super::report::{
-    Alarms, AlertRow, BudgetRow, CurvePoint, DayRow, DetectionRow, EpisodeRow, Evaluation,
+    Alarms, AlertRow, BoundRow, BudgetRow, CurvePoint, DayRow, DetectionRow, EpisodeRow, Evaluation,
     IntensityRecall, KindRow, RegimeRow, RunRow, ScenarioRow, UnseenRow,
 };
 use super::sweep::{Sweep, Threshold};
@@ -50,10 +50,26 @@ pub struct Traffic {
     /// Alerts of the same traffic at a looser budget, to sweep over; without them the shipped
     /// ones are swept.
     pub sweep: Option<Vec<RaisedAlert>>,
+    /// What actors could do unseen, by the baselines at the end of the run.
+    pub bounds: Vec<Bound>,
+}
+
+/// What an entity could do unseen in thirty days, spread evenly.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// The detection that would tell of it.
+    pub detection: String,
+    /// The entity's class.
+    pub class: String,
+    /// What is expected of it in thirty days.
+    pub expected: f64,
+    /// What it could do beyond that.
+    pub excess: f64,
 }
 
 /// A run with all that is derived from it.
 struct Scored<'a> {
+    number: usize,
     traffic: &'a Traffic,
     days: Days,
     matched: Matched,
@@ -68,6 +84,7 @@ impl<'a> Scored<'a> {
         let covers = traffic.truth.covers(decided);
         let matched = bring_together(&traffic.alerts, &traffic.truth, grace);
         Scored {
+            number: run,
             days: Days::new(&traffic.truth, covers),
             outcomes: outcomes(
                 run,
@@ -133,13 +150,17 @@ pub fn evaluate(
         .enumerate()
         .map(|(run, traffic)| Scored::new(run, traffic, settings.grace))
         .collect();
-    let days: f64 = scored
-        .iter()
-        .flat_map(|run| run.days.all())
-        .map(|day| day.length)
-        .sum();
+    // False alarms are those of honest days, where there are any: beside attacks, alerts on who
+    // helped them, on their victims and on what comes after are as many as the attacks are.
+    let (quiet, attacked): (Vec<&Scored<'_>>, Vec<&Scored<'_>>) =
+        scored.iter().partition(|run| run.outcomes.is_empty());
+    let (honest, beside): (Vec<&Scored<'_>>, &[&Scored<'_>]) = match quiet.is_empty() {
+        true => (scored.iter().collect(), &[]),
+        false => (quiet, &attacked),
+    };
+    let days = days_of(&honest);
     let sweep = Sweep::new(
-        scored
+        honest
             .iter()
             .flat_map(|run| {
                 let (alerts, matched) = run.to_sweep();
@@ -152,7 +173,7 @@ pub fn evaluate(
             .collect(),
         days,
     );
-    let alarms = alarms(&scored, days);
+    let alarms = alarms_of(&honest);
     let mut recall: Vec<BudgetRow> = settings
         .budgets
         .iter()
@@ -163,17 +184,27 @@ pub fn evaluate(
         about: String::from(ABOUT),
         warnings: warnings(&scored, &recall),
         runs: scored.iter().map(run_row).collect(),
-        days,
+        days: scored.iter().map(|run| days_of(&[run])).sum(),
         curve: curve(&scored, &sweep),
         scenarios: scenarios(&scored, &sweep, &settings.budgets),
-        detections: detections(&scored, days),
+        detections: detections(&scored, &honest),
         unseen: unseen(&scored),
+        bounds: bounds(runs),
         calibration,
         episodes: episodes(&scored),
         alerts: alerts(&scored),
         alarms,
+        beside_attacks: (!beside.is_empty()).then(|| alarms_of(beside)),
         recall,
     }
+}
+
+/// Length of runs, in days.
+fn days_of(runs: &[&Scored<'_>]) -> f64 {
+    runs.iter()
+        .flat_map(|run| run.days.all())
+        .map(|day| day.length)
+        .sum()
 }
 
 fn warnings(scored: &[Scored<'_>], recall: &[BudgetRow]) -> Vec<String> {
@@ -433,7 +464,8 @@ fn scenario_row(
     }
 }
 
-fn alarms(scored: &[Scored<'_>], days: f64) -> Alarms {
+fn alarms_of(scored: &[&Scored<'_>]) -> Alarms {
+    let days = days_of(scored);
     let day_rows = day_rows(scored);
     let verdicts = || scored.iter().flat_map(|run| &run.matched.verdicts);
     let count = |wanted: &dyn Fn(&Verdict) -> bool| verdicts().filter(|one| wanted(one)).count();
@@ -455,6 +487,7 @@ fn alarms(scored: &[Scored<'_>], days: f64) -> Alarms {
         regime.1 += row.false_alarms;
     }
     Alarms {
+        length: days,
         alerts: verdicts().count(),
         hits,
         late: count(&|one| *one == Verdict::Late),
@@ -501,9 +534,10 @@ fn per_day(count: usize, days: f64) -> f64 {
     if days > 0.0 { count as f64 / days } else { 0.0 }
 }
 
-fn day_rows(scored: &[Scored<'_>]) -> Vec<DayRow> {
+fn day_rows(scored: &[&Scored<'_>]) -> Vec<DayRow> {
     let mut rows = Vec::new();
-    for (number, run) in scored.iter().enumerate() {
+    for run in scored {
+        let number = run.number;
         let first = rows.len();
         rows.extend(run.days.all().iter().map(|day| DayRow {
             run: number,
@@ -530,7 +564,7 @@ fn day_rows(scored: &[Scored<'_>]) -> Vec<DayRow> {
 }
 
 /// Episodes that are no attacks, and the alerts that fell for them.
-fn kinds(scored: &[Scored<'_>], kind: EpisodeKind) -> Vec<KindRow> {
+fn kinds(scored: &[&Scored<'_>], kind: EpisodeKind) -> Vec<KindRow> {
     let mut rows: BTreeMap<&str, KindRow> = BTreeMap::new();
     for run in scored {
         let episodes = &run.traffic.truth.episodes;
@@ -569,10 +603,12 @@ fn kind_row<'a, 'r>(
     })
 }
 
-fn detections(scored: &[Scored<'_>], days: f64) -> Vec<DetectionRow> {
+fn detections(scored: &[Scored<'_>], honest: &[&Scored<'_>]) -> Vec<DetectionRow> {
     let mut rows: BTreeMap<&str, DetectionRow> = BTreeMap::new();
     let mut by_day: BTreeMap<(&str, usize, usize), usize> = BTreeMap::new();
     let mut expected: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let days = days_of(honest);
+    let is_honest = |run: &Scored<'_>| honest.iter().any(|other| other.number == run.number);
     for (number, run) in scored.iter().enumerate() {
         let alerts = &run.traffic.alerts;
         for (alert, verdict) in alerts.iter().zip(&run.matched.verdicts) {
@@ -582,10 +618,10 @@ fn detections(scored: &[Scored<'_>], days: f64) -> Vec<DetectionRow> {
                 Verdict::Hit => row.hits += 1,
                 Verdict::Late => row.late += 1,
                 Verdict::Nuisance => row.nuisance += 1,
-                Verdict::False { .. } => row.false_alarms += 1,
+                Verdict::False { .. } => row.false_alarms += usize::from(is_honest(run)),
             }
         }
-        for (alert, _) in run.false_alarms() {
+        for (alert, _) in run.false_alarms().filter(|_| is_honest(run)) {
             if let Some(day) = run.days.position(alert.first().window) {
                 *by_day.entry((&alert.detection, number, day)).or_default() += 1;
             }
@@ -648,6 +684,31 @@ fn unseen(scored: &[Scored<'_>]) -> Vec<UnseenRow> {
         }
     }
     rows.into_values().collect()
+}
+
+fn bounds(runs: &[Traffic]) -> Vec<BoundRow> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&Bound>> = BTreeMap::new();
+    for bound in runs.iter().flat_map(|run| &run.bounds) {
+        let key = (bound.detection.as_str(), bound.class.as_str());
+        groups.entry(key).or_default().push(bound);
+    }
+    let row = |((detection, class), bounds): ((&str, &str), Vec<&Bound>)| {
+        let sorted = |of: fn(&Bound) -> f64| {
+            let mut values: Vec<f64> = bounds.iter().map(|bound| of(bound)).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let (expected, excess) = (sorted(|one| one.expected), sorted(|one| one.excess));
+        BoundRow {
+            detection: detection.to_owned(),
+            class: class.to_owned(),
+            entities: bounds.len(),
+            expected_median: quantile(&expected, 0.5).unwrap_or(0.0),
+            excess_median: quantile(&excess, 0.5).unwrap_or(0.0),
+            excess_most: excess.last().copied().unwrap_or(0.0),
+        }
+    };
+    groups.into_iter().map(row).collect()
 }
 
 fn episodes(scored: &[Scored<'_>]) -> Vec<EpisodeRow> {

@@ -69,6 +69,7 @@ fn traffic(labels: &[String], alerts: &[Raised<'_>]) -> Traffic {
         truth: truth(labels),
         alerts: book.finish(),
         sweep: None,
+        bounds: Vec::new(),
     }
 }
 
@@ -562,6 +563,7 @@ fn alerts_of_a_looser_budget_are_swept_and_do_not_count_as_shipped() {
     let looser = traffic(&labels, &[RAISED, second]).alerts;
     let run = Traffic {
         sweep: Some(looser),
+        bounds: Vec::new(),
         ..traffic(&labels, &[RAISED])
     };
     let found = evaluate(&[run], &Settings::default(), None);

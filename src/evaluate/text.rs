@@ -2,7 +2,9 @@
 
 use super::calibration::{Calibrated, LevelFigure};
 use super::report::{Alarms, BudgetRow, Evaluation, ScenarioRow};
-use super::words::{count, mean, number, or_dash, percent, ratio, seconds, share};
+use super::words::{
+    count, mean, number, or_dash, percent, ratio, seconds, share, verdicts,
+};
 use std::fmt::Write;
 
 /// Worst strata that are told.
@@ -67,14 +69,24 @@ pub fn render(evaluation: &Evaluation) -> String {
         count(evaluation.runs.len(), "run", "runs"),
         number(evaluation.days),
         count(attacks, "attack", "attacks"),
-        count(evaluation.alarms.alerts, "alert", "alerts"),
+        count(evaluation.alerts.len(), "alert", "alerts"),
     );
     recall(evaluation, &mut out);
     scenarios(evaluation, &mut out);
     lost(evaluation, &mut out);
     alarms(&evaluation.alarms, &mut out);
+    if let Some(beside) = &evaluation.beside_attacks {
+        let _ = writeln!(
+            out,
+            "\nIn the {} days with attacks: {}.\nPrecision {} %.",
+            number(beside.length),
+            verdicts(beside),
+            share(&beside.precision)
+        );
+    }
     detections(evaluation, &mut out);
     unseen(evaluation, &mut out);
+    bounds(evaluation, &mut out);
     if let Some(calibrated) = &evaluation.calibration {
         calibration(calibrated, &mut out);
     }
@@ -237,16 +249,9 @@ fn alarms(alarms: &Alarms, out: &mut String) {
     table.write("False alarms, as shipped, by regime of the day", out);
     let _ = writeln!(
         out,
-        "\n{}: {} on attacks in time, {} after the grace, {} on nuisances, {} false ({} on \
-         attackers but of another class, {} on hard negatives).\nPrecision {} %.",
-        count(alarms.alerts, "alert", "alerts"),
-        number(alarms.hits as f64),
-        number(alarms.late as f64),
-        number(alarms.nuisance as f64),
-        number(alarms.false_alarms as f64),
-        number(alarms.other_class as f64),
-        number(alarms.hard_negative as f64),
-        share(&alarms.precision),
+        "\n{}.\nPrecision {} %.",
+        verdicts(alarms),
+        share(&alarms.precision)
     );
     for (title, rows) in [
         ("Hard negatives", &alarms.by_hard_negative),
@@ -327,6 +332,29 @@ fn unseen(evaluation: &Evaluation, out: &mut String) {
     }
     if !evaluation.unseen.is_empty() {
         table.write("Most records taken unseen in 30 days", out);
+    }
+}
+
+fn bounds(evaluation: &Evaluation, out: &mut String) {
+    let columns = [
+        "detection", "class", "entities", "usual", "unseen beyond it", "most",
+    ];
+    let mut table = Table::new(2, &columns);
+    for row in &evaluation.bounds {
+        table.row(vec![
+            row.detection.clone(),
+            row.class.clone(),
+            number(row.entities as f64),
+            number(row.expected_median.round()),
+            number(row.excess_median.round()),
+            number(row.excess_most.round()),
+        ]);
+    }
+    if !evaluation.bounds.is_empty() {
+        table.write(
+            "What could be done in 30 days, spread evenly, before an alert in the mean (medians)",
+            out,
+        );
     }
 }
 

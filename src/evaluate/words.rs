@@ -1,6 +1,7 @@
 //! How figures read, in the terminal and on the page.
 
 use super::bootstrap::{Estimate, Share};
+use super::report::Alarms;
 
 /// A whole number with its thousands apart; a small one with as many digits as say something.
 pub(super) fn number(value: f64) -> String {
@@ -129,4 +130,19 @@ mod tests {
             assert_eq!(seconds(value), text);
         }
     }
+}
+
+/// What became of all alerts.
+pub(super) fn verdicts(alarms: &Alarms) -> String {
+    format!(
+        "{}: {} on attacks in time, {} after the grace, {} on nuisances, {} false ({} of them on \
+         attackers but of another class, {} on hard negatives)",
+        count(alarms.alerts, "alert", "alerts"),
+        number(alarms.hits as f64),
+        number(alarms.late as f64),
+        number(alarms.nuisance as f64),
+        number(alarms.false_alarms as f64),
+        number(alarms.other_class as f64),
+        number(alarms.hard_negative as f64),
+    )
 }

@@ -23,6 +23,7 @@ fn plan() -> Arc<Plan> {
             weight: 1.0,
             min_effect: 1.0,
             min_difference: 0.0,
+            min_members: 1.0,
             severity: Severity::Warning,
             explain: Template::parse("{entity}").unwrap(),
             benign_causes: Vec::new(),

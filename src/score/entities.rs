@@ -134,8 +134,8 @@ impl Entities {
     }
 
     /// Which entities are still remembered, where some are not. Where `brief` ones are forgotten
-    /// sooner, an entity that was seen over some time is remembered for three times as long and a
-    /// day, so that those who come once in their life do not fill the table.
+    /// sooner, an entity that was seen over some time is remembered for as long again and a day,
+    /// so that those who come a few times in their life do not fill the table.
     pub(super) fn remembered(
         &self,
         now: EventTime,
@@ -144,7 +144,7 @@ impl Entities {
     ) -> Option<Vec<bool>> {
         let is_remembered = |entity: &Entity| {
             let seen_over = (entity.last_seen - entity.first_seen).0;
-            let earned = Span(seen_over.saturating_mul(3).saturating_add(Span::DAY.0));
+            let earned = Span(seen_over.saturating_add(Span::DAY.0));
             let kept_for = if brief {
                 forget_after.min(earned)
             } else {

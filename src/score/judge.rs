@@ -6,7 +6,9 @@ use super::baseline::{
 };
 use super::entities::Entities;
 use super::windows::Window;
-use super::{CALIBRATION_LEVELS, Finding, Judgement, ScoreObserver, ScoreSettings, TestedEntity};
+use super::{
+    CALIBRATION_LEVELS, Finding, Judgement, ScoreObserver, ScoreSettings, TestedEntity, Unseen,
+};
 use crate::detection::{GroupId, Plan, Series, SeriesId, Slot, Test};
 use crate::domain::{AlertWindow, EntityKey, EventTime};
 use crate::limits::{ALERT_MEMBERS_MAX, FINDING_P_MAX};
@@ -220,6 +222,32 @@ impl GroupJudge {
         }
     }
 
+    /// See [`super::Score::unseen`].
+    pub(super) fn unseen(
+        &self,
+        days: f64,
+        plan: &Plan,
+        threshold: &dyn Fn(SeriesId, u64) -> PValue,
+        bounds: &mut Vec<Unseen>,
+    ) {
+        let all = self.entities.all();
+        for series in &self.series {
+            let Baselines::Cumulative(cumulative) = &series.baselines else {
+                continue;
+            };
+            let windows = days * plan.series[series.id].span.per_day();
+            let p = threshold(series.id, all.len() as u64);
+            for (row, expected, excess) in cumulative.unseen(p, windows) {
+                bounds.push(Unseen {
+                    series: series.id,
+                    class: self.entities.class_name(all[row].class).to_owned(),
+                    expected: expected * windows,
+                    excess: excess * windows,
+                });
+            }
+        }
+    }
+
     pub(super) fn drop_open_windows(&mut self) {
         self.windows.iter_mut().for_each(Window::clear);
     }
@@ -275,8 +303,10 @@ impl Tally<'_, '_> {
         let entity = &self.entities.all()[row];
         let end = self.judgement.window.end;
         self.judgement.tests += 1;
-        for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
-            *below += tail.chance_below(level);
+        if tail.may_be_below(CALIBRATION_LEVELS[0]) {
+            for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
+                *below += tail.chance_below(level);
+            }
         }
         if let Some(observer) = self.observer {
             observer(TestedEntity {
@@ -292,6 +322,7 @@ impl Tally<'_, '_> {
             });
         }
         if tail.p() <= self.p_max {
+            let (members, members_effective) = self.members(row);
             self.judgement.findings.push(Finding {
                 key: entity.key.clone(),
                 observed,
@@ -301,24 +332,33 @@ impl Tally<'_, '_> {
                 maturity: entity.maturity(end),
                 part: EntityKey::new(part),
                 trials: self.spec.per.map(|per| trials_of(self.window, row, per)),
-                members: self.members(row),
+                members,
+                members_effective,
             });
         }
     }
 
-    /// Those that the entity is made of, the largest first.
-    fn members(&self, row: usize) -> Vec<EntityKey> {
+    /// Those that the entity is made of, the largest first, and how many of equal size they would
+    /// be.
+    fn members(&self, row: usize) -> (Vec<EntityKey>, f64) {
         let tally = self
             .spec
             .members
             .and_then(|slot| tally_of(self.window, row, slot));
         let mut members: Vec<(&str, u64)> = tally.into_iter().flat_map(Counts::values).collect();
         members.sort_unstable_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
-        members
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for (_, count) in &members {
+            sum += *count as f64;
+            squares += (*count as f64).powi(2);
+        }
+        let effective = if squares > 0.0 { sum * sum / squares } else { 0.0 };
+        let keys = members
             .into_iter()
             .take(ALERT_MEMBERS_MAX)
             .map(|(member, _)| EntityKey::new(member))
-            .collect()
+            .collect();
+        (keys, effective)
     }
 
     fn finish(mut self) -> Judgement {
@@ -338,16 +378,16 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
     match &mut series.baselines {
         Baselines::Rate(rate) => {
             let observed = of_everybody(entities, window, spec.of);
-            rate.judge(all, classes, &observed, start, |row, predictive, tail| {
+            rate.judge(all, classes, &observed, start, |row, forecast, tail| {
                 if tally.observer.is_some() {
                     let came = observed[row] > 0;
                     tally.appeared = if came {
-                        predictive.not_zero()
+                        forecast.law.not_zero()
                     } else {
                         PValue::ONE
                     };
                 }
-                let judged = Judged::new(predictive.mean(), tail);
+                let judged = Judged::new(forecast.law.mean(), tail);
                 tally.add(row, observed[row] as f64, judged);
                 1.0
             });

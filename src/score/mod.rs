@@ -78,6 +78,9 @@ pub struct Finding {
     pub trials: Option<u64>,
     /// Those that the entity is made of, the largest first, where the detection asks for them.
     pub members: Vec<EntityKey>,
+    /// How many of equal size they would be, by the inverse of Simpson's index (Hill, Ecology
+    /// 1973): one of whom nearly all comes counts as one, however many others there are.
+    pub members_effective: f64,
 }
 
 /// One series, one window: all entities judged.
@@ -135,6 +138,19 @@ pub struct TestedEntity<'a> {
     pub appeared: PValue,
     /// How much history the entity has.
     pub maturity: Maturity,
+}
+
+/// What an entity could do without being found by a test of many windows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unseen {
+    /// The series.
+    pub series: SeriesId,
+    /// The name of the entity's class; empty where it has none.
+    pub class: String,
+    /// What is expected of it in those days.
+    pub expected: f64,
+    /// What it could do beyond that before it is told of, in the mean.
+    pub excess: f64,
 }
 
 /// Receives every test as it is made.
@@ -317,6 +333,17 @@ impl Score {
         self.groups
             .iter()
             .map(|group| (group.entities(), group.forgotten()))
+    }
+
+    /// What every entity with a mature baseline could do beyond what is expected of it, evenly over
+    /// so many days, before a cumulative test tells of it at the p-value that `threshold` gives
+    /// for a series and a number of tests: the bound of what stays unseen.
+    pub fn unseen(&self, days: f64, threshold: &dyn Fn(SeriesId, u64) -> PValue) -> Vec<Unseen> {
+        let mut bounds = Vec::new();
+        for group in &self.groups {
+            group.unseen(days, &self.plan, threshold, &mut bounds);
+        }
+        bounds
     }
 
     /// What of parcels was forgotten for want of room.

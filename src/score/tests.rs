@@ -2,7 +2,9 @@
 
 mod null;
 
-use super::baseline::{FirstSeenSeries, Learning, RareSeries, RateSeries, RatioSeries, RuleSeries};
+use super::baseline::{
+    CumulativeSeries, FirstSeenSeries, Learning, RareSeries, RateSeries, RatioSeries, RuleSeries,
+};
 use super::entities::{Entity, POOLS};
 use crate::detection::Direction;
 use crate::domain::{EntityKey, EventTime, Span};
@@ -74,8 +76,8 @@ fn judge(
     }
     let mut judged = vec![None; all.len()];
     let start = START + Span::hours(hour);
-    series.judge(all, 1, observed, start, |row, predictive, tail| {
-        judged[row] = Some((predictive.mean(), tail));
+    series.judge(all, 1, observed, start, |row, forecast, tail| {
+        judged[row] = Some((forecast.law.mean(), tail));
         1.0
     });
     judged
@@ -93,6 +95,52 @@ fn taught(direction: Direction, traffic: &mut Traffic, all: &[Entity], hours: i6
 
 fn p_of(judged: &[Option<(f64, Tail)>], row: usize) -> f64 {
     judged[row].unwrap().1.p().get()
+}
+
+/// Days until a count that grows by so much a day is told of, and by what factor the baseline has
+/// grown by then.
+fn days_of_growth(growth: f64, most: i32, seed: u64) -> (i32, f64) {
+    const DAYS: i32 = 42;
+    let (all, mut traffic) = (entities(60), Traffic::new(60, 0.3, seed));
+    traffic.rates.fill(50.0);
+    let learning = Learning::new(Span::DAY, HALF_LIFE);
+    let mut series = CumulativeSeries::new(Span::DAY, learning);
+    for day in 0..DAYS + most {
+        let since = (day - DAYS).max(0);
+        traffic.rates[7] = 50.0 * growth.powi(since);
+        // The same hour of every day.
+        let observed = traffic.hour(0, 1.0);
+        let mut told = None;
+        series.next_day();
+        let start = START + Span::days(day.into());
+        series.judge(&all, 1, &observed, start, |row, judged| {
+            if row == 7 && judged.tail.p().get() < 1e-5 {
+                told = Some(judged.expected);
+            }
+        });
+        if let Some(expected) = told {
+            assert!(since > 0, "told of before anything grew");
+            return (since, expected / 50.0);
+        }
+    }
+    (most, f64::INFINITY)
+}
+
+#[test]
+fn a_slow_ramp_is_found_before_its_baseline_has_doubled() {
+    for seed in 0..5 {
+        let (days, factor) = days_of_growth(1.02, 120, seed);
+        assert!(days <= 60 && factor < 2.0, "{days} days, ×{factor}");
+    }
+}
+
+#[test]
+fn what_an_honest_business_grows_is_no_ramp() {
+    for seed in 0..5 {
+        // A tenth in a month.
+        let (days, _) = days_of_growth(1.0032, 90, seed);
+        assert_eq!(days, 90);
+    }
 }
 
 const WEEKS: i64 = 3 * 168;

@@ -13,19 +13,24 @@ pub(super) fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// One open window.
+/// An entity that did not appear.
+const NO_ROW: u32 = u32::MAX;
+
+/// One open window. Only those that appear take room in it.
 #[derive(Debug)]
 pub(super) struct Window {
     pub(super) span: Span,
     sums_per_row: usize,
+    /// Per entity: its row, or [`NO_ROW`].
+    rows: Vec<u32>,
+    /// Per row: its entity.
+    touched: Vec<u32>,
     sums: Vec<u64>,
     sketches: Vec<Sketch>,
     /// A row without anything in it.
     empty_row: Vec<Sketch>,
     /// Sizes per class of the group.
     sizes: Vec<Sizes>,
-    seen: Vec<bool>,
-    touched: Vec<u32>,
 }
 
 impl Window {
@@ -33,48 +38,44 @@ impl Window {
         Window {
             span,
             sums_per_row: group.sums.len(),
+            rows: Vec::new(),
+            touched: Vec::new(),
             sums: Vec::new(),
             sketches: Vec::new(),
             empty_row: group.sketches.iter().filter_map(Sketch::new).collect(),
             sizes: Vec::new(),
-            seen: Vec::new(),
-            touched: Vec::new(),
         }
     }
 
     /// Makes room for as many entities.
     pub(super) fn grow(&mut self, entities: usize) {
-        self.seen.resize(entities, false);
-        self.sums.resize(entities * self.sums_per_row, 0);
-        let known = self.sketches.len() / self.empty_row.len().max(1);
-        for _ in known..entities {
+        self.rows.resize(entities, NO_ROW);
+    }
+
+    fn row(&self, entity: usize) -> Option<usize> {
+        let row = self.rows[entity];
+        (row != NO_ROW).then_some(row as usize)
+    }
+
+    /// The row of an entity that appears.
+    fn touch(&mut self, entity: usize) -> usize {
+        self.row(entity).unwrap_or_else(|| {
+            let row = self.touched.len();
+            self.rows[entity] = row as u32;
+            self.touched.push(entity as u32);
+            self.sums.resize((row + 1) * self.sums_per_row, 0);
             self.sketches.extend_from_slice(&self.empty_row);
-        }
+            row
+        })
     }
 
-    /// The sketches of an entity.
-    fn row(&self, row: usize) -> &[Sketch] {
-        &self.sketches[row * self.empty_row.len()..][..self.empty_row.len()]
-    }
-
-    fn row_mut(&mut self, row: usize) -> &mut [Sketch] {
-        let per_row = self.empty_row.len();
-        &mut self.sketches[row * per_row..][..per_row]
-    }
-
-    fn touch(&mut self, row: usize) {
-        if !std::mem::replace(&mut self.seen[row], true) {
-            self.touched.push(row as u32);
-        }
-    }
-
-    fn merge_row(&mut self, row: usize, sums: &[u64], sketches: &[Sketch]) {
-        self.touch(row);
+    fn merge_row(&mut self, entity: usize, sums: &[u64], sketches: &[Sketch]) {
+        let row = self.touch(entity);
         let ours = &mut self.sums[row * self.sums_per_row..][..self.sums_per_row];
         ours.iter_mut()
             .zip(sums)
             .for_each(|(our, their)| *our = our.saturating_add(*their));
-        self.row_mut(row)
+        self.sketches[row * sketches.len()..]
             .iter_mut()
             .zip(sketches)
             .for_each(|(our, their)| our.merge(their));
@@ -105,37 +106,41 @@ impl Window {
         for (class, sizes) in shorter.sizes.iter().enumerate() {
             self.merge_sizes(class, sizes);
         }
-        for row in &shorter.touched {
-            let row = *row as usize;
-            let sums = &shorter.sums[row * self.sums_per_row..][..self.sums_per_row];
-            self.merge_row(row, sums, shorter.row(row));
+        let (sums_per_row, per_row) = (self.sums_per_row, self.empty_row.len());
+        for (row, entity) in shorter.touched.iter().enumerate() {
+            let sums = &shorter.sums[row * sums_per_row..][..sums_per_row];
+            let sketches = &shorter.sketches[row * per_row..][..per_row];
+            self.merge_row(*entity as usize, sums, sketches);
         }
     }
 
     /// Empties the window.
     pub(super) fn clear(&mut self) {
+        for entity in self.touched.drain(..) {
+            self.rows[entity as usize] = NO_ROW;
+        }
+        self.sums.clear();
+        self.sketches.clear();
         self.sizes.clear();
-        for row in std::mem::take(&mut self.touched) {
-            let row = row as usize;
-            self.seen[row] = false;
-            self.sums[row * self.sums_per_row..][..self.sums_per_row].fill(0);
-            self.row_mut(row).iter_mut().for_each(Sketch::clear);
-        }
     }
 
-    /// The value of a measure for an entity.
-    pub(super) fn value(&self, row: usize, slot: Slot) -> u64 {
+    /// The value of a measure for an entity: 0 for one that did not appear.
+    pub(super) fn value(&self, entity: usize, slot: Slot) -> u64 {
         match slot {
-            Slot::Sum(column) => self.sums[row * self.sums_per_row + column],
-            Slot::Sketch(column) => self.row(row)[column].value(),
+            Slot::Sum(column) => self
+                .row(entity)
+                .map_or(0, |row| self.sums[row * self.sums_per_row + column]),
+            Slot::Sketch(_) => self.sketch(entity, slot).map_or(0, Sketch::value),
         }
     }
 
-    /// What a term that is more than a number keeps of an entity.
-    pub(super) fn sketch(&self, row: usize, slot: Slot) -> Option<&Sketch> {
+    /// What a term that is more than a number keeps of an entity that appeared.
+    pub(super) fn sketch(&self, entity: usize, slot: Slot) -> Option<&Sketch> {
         match slot {
             Slot::Sum(_) => None,
-            Slot::Sketch(column) => self.row(row).get(column),
+            Slot::Sketch(column) => self
+                .row(entity)
+                .map(|row| &self.sketches[row * self.empty_row.len() + column]),
         }
     }
 
@@ -144,23 +149,14 @@ impl Window {
         &self.touched
     }
 
-    /// Keeps the rows marked, which must be all that appeared.
+    /// Keeps the entities marked, which must be all that appeared.
     pub(super) fn keep(&mut self, marks: &[bool], moved_to: &[u32]) {
-        let mut row = 0;
-        let next = |row: &mut usize, per_row: usize| {
-            let kept = marks[*row / per_row.max(1)];
-            *row += 1;
-            kept
-        };
-        self.seen.retain(|_| next(&mut row, 1));
-        row = 0;
-        self.sums.retain(|_| next(&mut row, self.sums_per_row));
-        row = 0;
-        let per_row = self.empty_row.len();
-        self.sketches.retain(|_| next(&mut row, per_row));
+        let mut marks = marks.iter();
+        self.rows
+            .retain(|_| marks.next().is_some_and(|mark| *mark));
         self.touched
             .iter_mut()
-            .for_each(|row| *row = moved_to[*row as usize]);
+            .for_each(|entity| *entity = moved_to[*entity as usize]);
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -169,7 +165,6 @@ impl Window {
             + self.sketches.iter().map(Sketch::heap_bytes).sum::<usize>()
             + self.sizes.capacity() * size_of::<Sizes>()
             + self.sizes.iter().map(Sizes::heap_bytes).sum::<usize>()
-            + self.seen.capacity()
-            + self.touched.capacity() * size_of::<u32>()
+            + (self.rows.capacity() + self.touched.capacity()) * size_of::<u32>()
     }
 }

@@ -31,6 +31,11 @@ impl NegativeBinomial {
         self.mean
     }
 
+    /// The same dispersion around another mean.
+    pub fn with_mean(&self, mean: f64) -> NegativeBinomial {
+        NegativeBinomial::new(mean, 1.0 / self.size)
+    }
+
     /// ln of the chance of a hit, p = r / (r + mean), and of q = 1 - p.
     fn ln_p_q(&self) -> (f64, f64) {
         let ln_p = -(self.mean / self.size).ln_1p();

@@ -41,6 +41,10 @@ impl PValue {
 
     /// The probability itself, at least 1e-300.
     pub fn get(self) -> f64 {
+        if self.ln == 0.0 {
+            // Nearly every p-value of a count that did not happen.
+            return 1.0;
+        }
         self.ln.exp()
     }
 
@@ -177,6 +181,11 @@ impl Tail {
         } else {
             side
         }
+    }
+
+    /// Whether [`Tail::chance_below`] is more than 0.
+    pub fn may_be_below(self, level: f64) -> bool {
+        self.two_sided || self.side.get() - self.mass < level
     }
 
     /// The chance that the randomised p-value is at most `level`: summed over tests its

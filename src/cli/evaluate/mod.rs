@@ -130,6 +130,7 @@ impl Evaluate {
                 truth,
                 alerts,
                 sweep: None,
+                bounds: Vec::new(),
             });
         }
         Ok((runs, calibration))

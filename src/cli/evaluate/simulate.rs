@@ -10,10 +10,10 @@ use crate::alert::{AlertSettings, Alerting};
 use crate::cli::Failure;
 use crate::cli::simulate::{Hubs, Splits};
 use crate::config::Config;
-use crate::domain::{Alert, AlertStatus, Label, Span, entity_members, label_of};
+use crate::domain::{Alert, AlertStatus, Label, RegimeLabel, Span, entity_members, label_of};
 use crate::engine::{Back, EngineSettings, Front, Step};
-use crate::evaluate::{AlertBook, AlertRecord, Calibration, Surroundings, TestRow, Traffic, Truth};
-use crate::score::{Judgement, ScoreObserver, TestedEntity};
+use crate::evaluate::{AlertBook, AlertRecord, Bound, Calibration, Surroundings, TestRow, Traffic, Truth};
+use crate::score::{Judgement, ScoreObserver, TestedEntity, Unseen};
 use crate::simulate::{Hub, Plan, to_json_line};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -21,6 +21,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// Days over which what stays unseen is told.
+const BOUND_DAYS: f64 = 30.0;
 
 /// First and last seed.
 #[derive(Clone, Copy, Debug)]
@@ -73,9 +76,20 @@ pub(super) struct Simulation {
     /// Attacks that begin in a day.
     #[arg(long, value_name = "NUMBER", default_value_t = 4.0, requires = "simulate", value_parser = super::positive)]
     attacks_per_day: f64,
-    /// Days at the beginning without attacks.
+    /// Days at the beginning without attacks, hard negatives and regimes.
     #[arg(long, value_name = "DAYS", default_value_t = 7, requires = "simulate")]
     quiet_days: i64,
+    /// Further hubs, without attacks: where there are any, false alarms are counted on them alone.
+    /// They have hard negatives, and days on which something is unusual for everybody: a peak, an
+    /// outage, a strike, an onboarding wave, a holiday and a reform, as many as fit.
+    #[arg(long, value_name = "FIRST..LAST", requires = "simulate")]
+    quiet_seeds: Option<Seeds>,
+    /// Hard negatives (honest, but they look like attacks) that begin in a day on those hubs.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, requires = "quiet_seeds", value_parser = super::positive)]
+    hard_negatives_per_day: f64,
+    /// Days of those hubs; as many as of the others where not given.
+    #[arg(long, value_name = "DAYS", requires = "quiet_seeds", value_parser = clap::value_parser!(i64).range(1..=3_650))]
+    quiet_seed_days: Option<i64>,
     /// Configuration to run with; the hub's decoys and registered pollers come on top of it.
     #[arg(long, value_name = "FILE", requires = "simulate")]
     config: Option<PathBuf>,
@@ -90,25 +104,34 @@ pub(super) struct Simulation {
     threads: Option<u16>,
 }
 
-/// What came of one seed.
+/// A hub to simulate.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    seed: u64,
+    days: i64,
+    attacked: bool,
+}
+
+/// What came of one hub.
 type Done = Result<(Traffic, Calibration), Failure>;
 
 impl Simulation {
     pub(super) fn run(&self) -> Result<(Vec<Traffic>, Calibration), Failure> {
-        let seeds: Vec<u64> = (self.seeds.first..=self.seeds.last).collect();
-        let progress = progress_bar(seeds.len() as u64 * self.days.unsigned_abs());
+        let hubs = self.hubs();
+        let days: i64 = hubs.iter().map(|hub| hub.days).sum();
+        let progress = progress_bar(days.unsigned_abs());
         let next = AtomicUsize::new(0);
-        let done: Mutex<Vec<Option<Done>>> = Mutex::new(seeds.iter().map(|_| None).collect());
+        let done: Mutex<Vec<Option<Done>>> = Mutex::new(hubs.iter().map(|_| None).collect());
         let work = || {
             while let Some(position) = Some(next.fetch_add(1, Ordering::Relaxed))
-                && let Some(seed) = seeds.get(position)
+                && let Some(hub) = hubs.get(position)
             {
-                let result = self.run_seed(*seed, &progress);
+                let result = self.run_hub(*hub, &progress);
                 done.lock().unwrap_or_else(PoisonError::into_inner)[position] = Some(result);
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..self.threads().min(seeds.len()) {
+            for _ in 1..self.threads().min(hubs.len()) {
                 scope.spawn(work);
             }
             work();
@@ -132,19 +155,48 @@ impl Simulation {
         )
     }
 
-    fn plan(&self, seed: u64) -> Plan {
-        Plan {
+    /// The longest first, so that none is left over at the end.
+    fn hubs(&self) -> Vec<Run> {
+        let run = |days, attacked| {
+            move |seed| Run {
+                seed,
+                days,
+                attacked,
+            }
+        };
+        let quiet_days = self.quiet_seed_days.unwrap_or(self.days);
+        let attacked = (self.seeds.first..=self.seeds.last).map(run(self.days, true));
+        let quiet = self.quiet_seeds.into_iter();
+        let quiet = quiet.flat_map(|seeds| (seeds.first..=seeds.last).map(run(quiet_days, false)));
+        let mut hubs: Vec<Run> = attacked.chain(quiet).collect();
+        hubs.sort_by_key(|hub| -hub.days);
+        hubs
+    }
+
+    fn plan(&self, run: Run) -> Plan {
+        let plan = Plan {
             size: self.hub.size(),
-            days: self.days,
+            days: run.days,
             quiet_days: self.quiet_days,
             split: self.split.split(),
-            attacks_per_day: self.attacks_per_day,
-            ..Plan::new(seed)
+            ..Plan::new(run.seed)
+        };
+        if run.attacked {
+            return Plan {
+                attacks_per_day: self.attacks_per_day,
+                ..plan
+            };
+        }
+        Plan {
+            attacks_per_day: 0.0,
+            hard_negatives_per_day: self.hard_negatives_per_day,
+            regimes: true,
+            ..plan
         }
     }
 
-    fn run_seed(&self, seed: u64, progress: &ProgressBar) -> Done {
-        let mut hub = Hub::new(self.plan(seed).settings());
+    fn run_hub(&self, run: Run, progress: &ProgressBar) -> Done {
+        let mut hub = Hub::new(self.plan(run).settings());
         let change = format!(
             "time: {{ bound: neighbours }}\nlists: {{ decoys: [{}], registered_pollers: [{}] }}\n",
             quoted(&hub.decoys()),
@@ -153,11 +205,11 @@ impl Simulation {
         let config = Config::load_changed(self.config.as_deref(), &change)?;
         let mut judge = Judge {
             observes: !self.no_calibration,
-            ..Judge::new(&config.engine(), self.sweep, &self.truth(&hub)?)
+            ..Judge::new(&config.engine(), self.sweep, &truth_of(&hub, run)?)
         };
         let mut front = Front::new(&config.engine());
         judge.take(front.assign(0))?;
-        let end = hub.now() + Span::days(self.days);
+        let end = hub.now() + Span::days(run.days);
         let (mut lines, mut offset) = (Vec::new(), 0);
         let mut failure = Ok(());
         while hub.now() < end {
@@ -180,38 +232,50 @@ impl Simulation {
         for step in front.finish() {
             judge.take(step)?;
         }
-        let truth = self.truth(&hub)?;
+        let truth = truth_of(&hub, run)?;
         Ok((
             Traffic {
-                name: format!("seed {seed}"),
+                name: format!("seed {}", run.seed),
                 truth,
+                bounds: judge.bounds(),
                 alerts: judge.shipped.finish(),
                 sweep: Some(judge.swept.finish()),
             },
             judge.calibration,
         ))
     }
+}
 
-    /// The labels as far as they have come, of a run as long as is planned.
-    fn truth(&self, hub: &Hub) -> Result<Truth, Failure> {
-        let mut truth = Truth::default();
-        for label in hub
-            .labels()
-            .take_while(|label| !matches!(label, Label::Event(_)))
-        {
-            let label = match label {
-                Label::Run(mut run) => {
-                    run.end = run.start + Span::days(self.days);
-                    Label::Run(run)
-                }
-                other => other,
-            };
-            truth
-                .add(label)
-                .map_err(|said| Failure::Running(said.into()))?;
-        }
-        Ok(truth)
+/// The regime of the days in which baselines have less than a week of history.
+const FIRST_WEEK: &str = "first week";
+
+/// The labels as far as they have come, of a run as long as is planned.
+fn truth_of(hub: &Hub, planned: Run) -> Result<Truth, Failure> {
+    let mut truth = Truth::default();
+    let mut add = |label| {
+        truth
+            .add(label)
+            .map_err(|said| Failure::Running(said.into()))
+    };
+    for label in hub
+        .labels()
+        .take_while(|label| !matches!(label, Label::Event(_)))
+    {
+        let label = match label {
+            Label::Run(mut run) => {
+                run.end = run.start + Span::days(planned.days);
+                add(Label::Regime(RegimeLabel {
+                    regime: String::from(FIRST_WEEK),
+                    start: run.start,
+                    end: run.start + Span::days(7),
+                }))?;
+                Label::Run(run)
+            }
+            other => other,
+        };
+        add(label)?;
     }
+    Ok(truth)
 }
 
 fn quoted(words: &[String]) -> String {
@@ -255,6 +319,20 @@ impl Judge {
             calibration: Calibration::default(),
             settings: settings.clone(),
         }
+    }
+
+    /// What actors could do unseen.
+    fn bounds(&self) -> Vec<Bound> {
+        let plan = &self.settings.plan;
+        let bound = |unseen: Unseen| Bound {
+            detection: plan.detections[plan.series[unseen.series].detection]
+                .name
+                .clone(),
+            class: unseen.class,
+            expected: unseen.expected,
+            excess: unseen.excess,
+        };
+        self.back.unseen(BOUND_DAYS).into_iter().map(bound).collect()
     }
 
     fn take(&mut self, step: Step) -> Result<(), Failure> {

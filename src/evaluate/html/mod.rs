@@ -11,7 +11,7 @@ mod tests;
 mod timeline;
 
 use super::report::{Evaluation, KindRow};
-use super::words::{count, number, or_dash, percent, seconds, share};
+use super::words::{count, number, or_dash, percent, seconds, share, verdicts};
 use draw::{cut, escape, table};
 use std::fmt::Write;
 
@@ -82,7 +82,7 @@ pub fn render(evaluation: &Evaluation) -> String {
         &mut page,
         "Records lost before the first alert",
         "As a share of what the attack took; all of it where it was missed.",
-        &(delay::records_lost(evaluation) + &unseen(evaluation)),
+        &(delay::records_lost(evaluation) + &unseen(evaluation) + &bounds(evaluation)),
     );
     calibrated(evaluation, &mut page);
     detections(evaluation, &mut page);
@@ -108,7 +108,7 @@ fn head(evaluation: &Evaluation, page: &mut String) {
         count(evaluation.runs.len(), "run", "runs"),
         number(evaluation.days),
         count(attacks, "attack", "attacks"),
-        count(evaluation.alarms.alerts, "alert", "alerts"),
+        count(evaluation.alerts.len(), "alert", "alerts"),
         evaluation
             .runs
             .first()
@@ -252,7 +252,7 @@ fn alarms(evaluation: &Evaluation, page: &mut String) {
         .collect();
     rows.push(vec![
         String::from("all"),
-        number(evaluation.days),
+        number(alarms.length),
         number(alarms.false_alarms as f64),
         number(alarms.per_day),
         number(alarms.worst_day as f64),
@@ -270,16 +270,15 @@ fn alarms(evaluation: &Evaluation, page: &mut String) {
             let _ = write!(body, "<h3>{title}</h3>{}", kinds_table(kinds));
         }
     }
-    let mut caption = format!(
-        "{} alerts: {} on attacks in time, {} after the grace, {} on nuisances, {} false; of \
-         these {} on attackers but of another class.",
-        number(alarms.alerts as f64),
-        number(alarms.hits as f64),
-        number(alarms.late as f64),
-        number(alarms.nuisance as f64),
-        number(alarms.false_alarms as f64),
-        number(alarms.other_class as f64),
-    );
+    let mut caption = format!("{}.", verdicts(alarms));
+    if let Some(beside) = &evaluation.beside_attacks {
+        let _ = write!(
+            caption,
+            " In the {} days with attacks, which are not counted here: {}.",
+            number(beside.length),
+            verdicts(beside)
+        );
+    }
     if let Some(shipped) = evaluation.recall.last() {
         let _ = write!(
             caption,
@@ -305,6 +304,34 @@ fn kinds_table(kinds: &[KindRow]) -> String {
         })
         .collect();
     table(&["kind", "episodes", "with alarms", "alarms"], 1, &rows)
+}
+
+fn bounds(evaluation: &Evaluation) -> String {
+    if evaluation.bounds.is_empty() {
+        return String::new();
+    }
+    let whole = |value: f64| number(value.round());
+    let rows: Vec<Vec<String>> = evaluation
+        .bounds
+        .iter()
+        .map(|row| {
+            vec![
+                row.detection.clone(),
+                row.class.clone(),
+                number(row.entities as f64),
+                whole(row.expected_median),
+                whole(row.excess_median),
+                whole(row.excess_most),
+            ]
+        })
+        .collect();
+    let columns = [
+        "detection", "class", "entities", "usual (median)", "unseen beyond it (median)", "most",
+    ];
+    format!(
+        "<h3>What could be done in 30 days, spread evenly, before an alert in the mean</h3>{}",
+        table(&columns, 2, &rows)
+    )
 }
 
 fn unseen(evaluation: &Evaluation) -> String {

@@ -60,6 +60,7 @@ fn evaluation(word: &str) -> Evaluation {
         truth,
         alerts: book.finish(),
         sweep: None,
+        bounds: Vec::new(),
     };
     evaluate(&[traffic], &Settings::default(), calibration.finish())
 }

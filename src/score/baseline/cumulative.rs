@@ -11,9 +11,14 @@
 //! other tests are for, does not raise it; and the baseline learns the less the higher the
 //! product stands, so that it is not taught what is being found.
 //!
-//! What it cannot see: a shift below some ×1.15, which stays within what a baseline may learn.
+//! A slow anchor bounds what a mature baseline can be taught: what is expected of an entity rises
+//! by no more than a fifth in thirty days beyond what its class and the season do, so that a ramp
+//! of 2 % a day, which a baseline of two weeks' memory would follow, leaves it behind.
+//!
+//! What it cannot see: a shift below some ×1.15, and growth below a fifth a month, which is what
+//! honest businesses do.
 
-use super::rate::RateSeries;
+use super::rate::{Forecast, RateSeries};
 use super::{Judged, Learning, keep_rows};
 use crate::detection::Direction;
 use crate::domain::{EventTime, Span};
@@ -29,10 +34,29 @@ const LN_MAX: f64 = 60.0;
 /// From this product on the baseline learns less: as the inverse of its square root.
 const LEARNS_UNTIL: f64 = 10.0;
 const TRUST_MIN: f64 = 0.1;
+/// The anchor rises by this factor at the most in so many days.
+const GROWTH_MAX: f64 = 1.2;
+const GROWTH_SPAN: Span = Span::days(30);
+/// It comes halfway down to a lower rate in so many.
+const ANCHOR_HALF_LIFE: Span = Span::days(90);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Products {
     ln: [f32; SHIFTS.len()],
+}
+
+/// How much more than expected an entity can do in each of so many windows before the evidence
+/// reaches 1 / p, in the mean: for each shift that is looked for the evidence grows by the mean of
+/// its step, which is linear in what the entity does, and the fastest decides.
+fn unseen_excess(law: &NegativeBinomial, p: PValue, windows: f64) -> f64 {
+    let growth = ((SHIFTS.len() as f64).ln() - p.ln()) / windows;
+    let needed = |shift: f64| {
+        let at_zero = law.ln_ratio(0.0, shift);
+        let per_event = law.ln_ratio(1.0, shift) - at_zero;
+        (growth - at_zero) / per_event
+    };
+    let least = SHIFTS.into_iter().map(needed).fold(f64::INFINITY, f64::min);
+    (least - law.mean()).max(0.0)
 }
 
 impl Products {
@@ -50,11 +74,46 @@ impl Products {
     }
 }
 
+/// The rate that an entity may have by now.
+#[derive(Clone, Copy, Debug, Default)]
+struct Anchor {
+    rate: f32,
+    /// What was expected of the last window.
+    law: Option<NegativeBinomial>,
+}
+
+impl Anchor {
+    /// What is expected, held to the anchor, which learns from it.
+    fn hold(&mut self, forecast: &Forecast, rise: f64, fall: f64) -> NegativeBinomial {
+        let rate = forecast.law.mean() / forecast.level;
+        let anchor = f64::from(self.rate);
+        let held = if forecast.settled < 1.0 || anchor <= 0.0 {
+            rate
+        } else if rate > anchor {
+            rate.min(anchor * rise)
+        } else {
+            rate + (anchor - rate) * fall
+        };
+        self.rate = held as f32;
+        let law = if held < rate {
+            forecast.law.with_mean(held * forecast.level)
+        } else {
+            forecast.law
+        };
+        self.law = (forecast.settled >= 1.0).then_some(law);
+        law
+    }
+}
+
 /// All entities of one series.
 #[derive(Debug)]
 pub(in crate::score) struct CumulativeSeries {
     rates: RateSeries,
     products: Vec<Products>,
+    anchors: Vec<Anchor>,
+    /// What one window lets an anchor rise, and keeps of the way down.
+    rise: f64,
+    fall: f64,
 }
 
 impl CumulativeSeries {
@@ -62,6 +121,9 @@ impl CumulativeSeries {
         CumulativeSeries {
             rates: RateSeries::new(Direction::Up, window, learning),
             products: Vec::new(),
+            anchors: Vec::new(),
+            rise: GROWTH_MAX.powf(window.in_days() / GROWTH_SPAN.in_days()),
+            fall: 0.5_f64.powf(window.in_days() / ANCHOR_HALF_LIFE.in_days()),
         }
     }
 
@@ -75,16 +137,32 @@ impl CumulativeSeries {
         mut each: impl FnMut(usize, Judged),
     ) {
         self.products.resize_with(entities.len(), Products::default);
-        let products = &mut self.products;
-        let step = |row: usize, predictive: &NegativeBinomial, _| {
+        self.anchors.resize_with(entities.len(), Anchor::default);
+        let (products, anchors) = (&mut self.products, &mut self.anchors);
+        let (rise, fall) = (self.rise, self.fall);
+        let step = |row: usize, forecast: &Forecast, _| {
+            let predictive = anchors[row].hold(forecast, rise, fall);
             let product = &mut products[row];
-            product.step(predictive, observed[row] as f64);
+            product.step(&predictive, observed[row] as f64);
             let evidence = product.evidence();
             let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0);
             each(row, Judged::new(predictive.mean(), tail));
             (LEARNS_UNTIL / evidence).sqrt().clamp(TRUST_MIN, 1.0)
         };
         self.rates.judge(entities, classes, observed, start, step);
+    }
+
+    /// For each entity with a mature baseline: what is expected of it in a window, and how much
+    /// more it can do in each of so many windows before an alert at `p`, in the mean.
+    pub(in crate::score) fn unseen(
+        &self,
+        p: PValue,
+        windows: f64,
+    ) -> impl Iterator<Item = (usize, f64, f64)> {
+        self.anchors.iter().enumerate().filter_map(move |(row, anchor)| {
+            let law = anchor.law?;
+            Some((row, law.mean(), unseen_excess(&law, p, windows)))
+        })
     }
 
     pub(in crate::score) fn next_day(&mut self) {
@@ -94,10 +172,13 @@ impl CumulativeSeries {
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
         self.rates.keep(marks);
         keep_rows(&mut self.products, marks);
+        keep_rows(&mut self.anchors, marks);
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {
-        self.rates.bytes() + self.products.capacity() * size_of::<Products>()
+        self.rates.bytes()
+            + self.products.capacity() * size_of::<Products>()
+            + self.anchors.capacity() * size_of::<Anchor>()
     }
 }
 
@@ -152,6 +233,18 @@ mod tests {
         );
         assert!(small < 35.0, "×1.3 takes {small} days");
         assert!(large < 12.0, "×1.6 takes {large} days");
+    }
+
+    #[test]
+    fn what_stays_unseen_for_a_month_is_found_in_about_one() {
+        let law = NegativeBinomial::new(MEAN, CV * CV);
+        let excess = unseen_excess(&law, PValue::new(1e-3), 30.0);
+        // About a quarter of what is usual.
+        assert!((0.15..0.35).contains(&(excess / MEAN)), "{excess}");
+        let days = mean_run_length(1.0 + excess / MEAN, 1e3, 1_000);
+        assert!((20.0..45.0).contains(&days), "{days} days");
+        let less = unseen_excess(&law, PValue::new(1e-6), 30.0);
+        assert!(less > excess, "{less}");
     }
 
     #[test]

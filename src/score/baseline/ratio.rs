@@ -41,6 +41,11 @@ const LENT_TO_DOUBLING: f64 = 50.0;
 const SETTLED_MIN: f64 = 0.4;
 /// No share is closer to none or to all.
 const SHARE_MIN: f64 = 1e-5;
+/// Entities of so many trials, and so many of them, for a median of their shares.
+const MEDIAN_TRIALS: f64 = 3.0;
+const MEDIAN_ENTITIES: usize = 6;
+/// What it takes: a median of few moves by itself.
+const MEDIAN_SHIFT: f64 = 3.0;
 
 #[derive(Clone, Copy, Debug)]
 struct RatioClass {
@@ -229,9 +234,37 @@ impl RatioSeries {
             let pool = entities[sample.row].pool;
             sketches[sample.class].add(sample.hits as u64, expected, scatter, pool);
         }
+        let medians = self.median_shifts(samples);
         sketches
             .into_iter()
-            .map(|sketch| sketch.read().ratio.max(1.0))
+            .zip(medians)
+            .map(|(sketch, median)| sketch.read().ratio.max(median).max(1.0))
+            .collect()
+    }
+
+    /// Per class, by what factor the odds of the median entity are higher than expected. Where
+    /// hits are rare a ratio of sums has nothing to divide by, and a breakdown that makes most
+    /// look-ups fail for half an hour still moves most entities.
+    fn median_shifts(&self, samples: &[Sample]) -> Vec<f64> {
+        let mut by_class: Vec<Vec<(f64, f64)>> = vec![Vec::new(); self.classes.len()];
+        for sample in samples.iter().filter(|sample| sample.trials >= MEDIAN_TRIALS) {
+            by_class[sample.class].push((sample.hits / sample.trials, sample.share));
+        }
+        by_class
+            .into_iter()
+            .map(|mut entities| {
+                if entities.len() < MEDIAN_ENTITIES {
+                    return 1.0;
+                }
+                let mut middle = |of: fn(&(f64, f64)) -> f64| {
+                    entities.sort_by(|one, other| of(one).total_cmp(&of(other)));
+                    // The lower of the two: more than half have to have moved.
+                    of(&entities[(entities.len() - 1) / 2])
+                };
+                let (seen, expected) = (middle(|entity| entity.0), middle(|entity| entity.1));
+                let shift = odds(seen) / odds(expected);
+                if shift >= MEDIAN_SHIFT { shift } else { 1.0 }
+            })
             .collect()
     }
 

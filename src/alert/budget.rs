@@ -1,8 +1,13 @@
 //! The budget: how many false alarms a day people accept decides every threshold.
 //!
-//! The whole is split over the detections by weight, and over the windows of a detection
-//! evenly. A finding of p-value p in a series that makes n tests a day would be matched or
-//! outdone by chance n·p times a day; scaled by the series' share of the budget this is one
+//! The whole is split over the detections by weight, over the windows of a detection evenly, and
+//! over the classes of a series by the square root of how many entities each has. Evenly over
+//! entities, a hub's thirty service accounts would be judged as strictly as its hundred thousand
+//! buyers; evenly over classes, each of these buyers would be judged for all thirty.
+//! (Weighted Bonferroni: Roeder and Wasserman, Statistical Science 2009.)
+//!
+//! A finding of p-value p in a class of a series that makes n tests a day would be matched or
+//! outdone by chance n·p times a day; scaled by the class's share of the budget this is one
 //! figure for all detections, by which their alerts rank: how many alarms a day at least this
 //! strong the whole daemon would raise on quiet traffic. It fires where that figure is within
 //! the budget.
@@ -45,17 +50,28 @@ impl Budget {
     }
 
     /// How many alarms a day at least this strong the whole daemon would raise by chance.
-    pub fn false_alarms_per_day(&self, judgement: &Judgement, p: PValue) -> f64 {
+    pub fn false_alarms_per_day(&self, judgement: &Judgement, class: u8, p: PValue) -> f64 {
         let (share, windows_per_day) = self.series[judgement.series];
-        let tests_per_day = judgement.tests.max(1) as f64 * windows_per_day;
+        let tests_per_day = tests_over_share(&judgement.tests, class) * windows_per_day;
         (p.get() * tests_per_day / share).max(1e-300)
     }
 
-    /// The p-value below which a series fires when it makes this many tests a window.
-    pub fn threshold(&self, series: SeriesId, tests: u64) -> PValue {
+    /// The p-value below which an entity of a class fires where a series makes so many tests a
+    /// window, per class.
+    pub fn threshold(&self, series: SeriesId, class: u8, tests: &[u64]) -> PValue {
         let (share, windows_per_day) = self.series[series];
-        PValue::new(self.whole * share / (tests.max(1) as f64 * windows_per_day))
+        PValue::new(self.whole * share / (tests_over_share(tests, class) * windows_per_day))
     }
+}
+
+/// The tests of a class over its share of what a series may spend.
+fn tests_over_share(tests: &[u64], class: u8) -> f64 {
+    // Which number a class has depends on who came first; the sum must not.
+    let mut sorted = tests.to_vec();
+    sorted.sort_unstable();
+    let roots: f64 = sorted.iter().map(|tests| (*tests as f64).sqrt()).sum();
+    let of_class = tests.get(usize::from(class)).copied().unwrap_or(0).max(1);
+    ((of_class as f64).sqrt() * roots).max(1.0)
 }
 
 /// Bounds how many alerts there can be: so many a day, twice as many at once.
@@ -101,6 +117,20 @@ impl TokenBucket {
 mod tests {
     use super::*;
     use crate::domain::Span;
+
+    #[test]
+    fn what_the_classes_spend_adds_up_to_the_share_of_their_series() {
+        let tests = [15_000, 200, 0, 5];
+        let spent: f64 = (0..4)
+            .filter(|class| tests[usize::from(*class)] > 0)
+            .map(|class| tests[usize::from(class)] as f64 / tests_over_share(&tests, class))
+            .sum();
+        assert!((spent - 1.0).abs() < 1e-12, "{spent}");
+        // Few are judged less strictly than many, and no more strictly than were they alone.
+        let each = |class| tests_over_share(&tests, class);
+        assert!(5.0 < each(3) && each(3) < each(1) && each(1) < each(0));
+        assert_eq!(tests_over_share(&[300], 0), 300.0);
+    }
 
     #[test]
     fn the_bucket_gives_its_rate_and_no_more() {

@@ -1,8 +1,8 @@
 //! How far small p-values can be trusted: how often they came, over how often they were due.
 //!
 //! A test can be conservative by construction (a bound of a tail) or liberal on traffic that its
-//! model does not fit. Per series, p-values from 1e-5 to 1e-3 are counted against how many chance
-//! would bring; the ratio, shrunk to 1, scales how strong an alert of that series is. Smaller ones
+//! model does not fit. Per series and class, p-values from 1e-5 to 1e-3 are counted against how many chance
+//! would bring; the ratio, shrunk to 1, scales how strong an alert of that class is. Smaller ones
 //! are left out: they may be what is looked for, and must not pay for it. No threshold enters, so
 //! the ratio is the same whatever the policy.
 
@@ -31,36 +31,66 @@ struct Counts {
     due: f64,
 }
 
-/// Per series.
+impl Counts {
+    /// Seen over due, where a few of each are taken to stand at `prior`.
+    fn ratio(self, prior: f64) -> f64 {
+        ((self.seen + PRIOR * prior) / (self.due + PRIOR)).clamp(RATIO_MIN, RATIO_MAX)
+    }
+}
+
+/// Per series and class.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calibration {
-    series: Vec<Counts>,
+    series: Vec<Vec<Counts>>,
+}
+
+/// A sum that does not depend on which class has which number.
+fn sum_of(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.iter().sum()
 }
 
 impl Calibration {
-    /// How many times as often as chance would have it small p-values of a series come.
-    pub(super) fn ratio(&self, series: usize) -> f64 {
-        let Counts { seen, due } = self.series.get(series).copied().unwrap_or_default();
-        ((seen + PRIOR) / (due + PRIOR)).clamp(RATIO_MIN, RATIO_MAX)
+    /// How many times as often as chance would have it small p-values of a class of a series come;
+    /// what is little known of a class is taken from its series.
+    pub(super) fn ratio(&self, series: usize, class: u8) -> f64 {
+        let Some(classes) = self.series.get(series) else {
+            return 1.0;
+        };
+        let whole = Counts {
+            seen: sum_of(classes.iter().map(|class| class.seen)),
+            due: sum_of(classes.iter().map(|class| class.due)),
+        };
+        let of_class = classes.get(usize::from(class)).copied();
+        of_class.unwrap_or_default().ratio(whole.ratio(1.0))
     }
 
     /// Learns from a window.
     pub(super) fn learn(&mut self, judgement: &Judgement) {
         if self.series.len() <= judgement.series {
-            self.series.resize(judgement.series + 1, Counts::default());
+            self.series.resize(judgement.series + 1, Vec::new());
         }
         let [from, to] = LEVELS;
-        let counted = |p: f64| p > from && p <= to;
-        let seen = judgement
-            .findings
-            .iter()
-            .filter(|finding| counted(finding.p.get()))
-            .count();
         let window = judgement.window.end - judgement.window.start;
         let keep = 0.5_f64.powf(window.in_days() / HALF_LIFE.in_days());
-        let counts = &mut self.series[judgement.series];
-        counts.seen = keep * counts.seen + seen as f64;
-        counts.due = keep * counts.due + judgement.tests as f64 * (to - from);
+        let classes = &mut self.series[judgement.series];
+        if classes.len() < judgement.tests.len() {
+            classes.resize(judgement.tests.len(), Counts::default());
+        }
+        for (counts, tests) in classes.iter_mut().zip(&judgement.tests) {
+            counts.seen *= keep;
+            counts.due = keep * counts.due + *tests as f64 * (to - from);
+        }
+        for finding in &judgement.findings {
+            let p = finding.p.get();
+            if p > from
+                && p <= to
+                && let Some(counts) = classes.get_mut(usize::from(finding.class))
+            {
+                counts.seen += 1.0;
+            }
+        }
     }
 }
 
@@ -74,6 +104,7 @@ mod tests {
     fn hour(ps: &[f64]) -> Judgement {
         let finding = |p: &f64| Finding {
             key: EntityKey::new("a"),
+            class: 0,
             observed: 1.0,
             expected: 1.0,
             p: PValue::new(*p),
@@ -92,7 +123,7 @@ mod tests {
                 end: start + Span::HOUR,
             },
             decided: start,
-            tests: 1_000,
+            tests: vec![1_000],
             findings: ps.iter().map(finding).collect(),
             below: [0.0; CALIBRATION_LEVELS.len()],
         }
@@ -103,13 +134,13 @@ mod tests {
         for _ in 0..windows {
             calibration.learn(&hour(ps));
         }
-        calibration.ratio(0)
+        calibration.ratio(0, 0)
     }
 
     #[test]
     fn as_many_as_are_due_change_nothing() {
         assert!((ratio_after(200, &[5e-4]) - 1.0).abs() < 0.01);
-        assert_eq!(Calibration::default().ratio(3), 1.0);
+        assert_eq!(Calibration::default().ratio(3, 0), 1.0);
     }
 
     #[test]

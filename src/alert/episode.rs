@@ -1,8 +1,8 @@
 //! Episodes: one per detection and entity, from the first firing record to the resolved one.
 
+use super::explain;
 use crate::domain::{Alert, AlertStatus, AlertWindow, EntityKey, EventTime, Severity, Span};
 use crate::limits::ALERT_EVIDENCE_MAX;
-use super::explain;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -170,7 +170,8 @@ impl Episodes {
                 && is_about_the_same(&episode.alert, alert)
         };
         let hosts = self.by_key.iter().filter(|(_, host)| tells_of_it(host));
-        let strongest = hosts.min_by(|(_, one), (_, other)| one.strength.total_cmp(&other.strength));
+        let strongest =
+            hosts.min_by(|(_, one), (_, other)| one.strength.total_cmp(&other.strength));
         strongest.map(|(key, _)| key.clone())
     }
 
@@ -211,7 +212,11 @@ impl Episodes {
         }
         let escalates = companion.severity > alert.severity;
         alert.severity = alert.severity.max(companion.severity);
-        alert.decided = if escalates { sighting.decided } else { alert.decided };
+        alert.decided = if escalates {
+            sighting.decided
+        } else {
+            alert.decided
+        };
         escalates
     }
 

@@ -13,7 +13,11 @@ const ALSO_MAX: usize = 600;
 /// Adds the sentence of another detection.
 pub(super) fn also(explanation: &mut String, sentence: &str) {
     if explanation.len() + sentence.len() <= ALSO_MAX {
-        explanation.push_str(if explanation.contains(ALSO) { " " } else { ALSO });
+        explanation.push_str(if explanation.contains(ALSO) {
+            " "
+        } else {
+            ALSO
+        });
         explanation.push_str(sentence);
     }
 }

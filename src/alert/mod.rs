@@ -98,6 +98,9 @@ impl Muted {
 /// Chance is this many times kinder to an episode that is open than to one that would open.
 const HYSTERESIS: f64 = 10.0;
 
+/// What is so many times less likely says more.
+const WORSE: f64 = 100.0;
+
 /// Stage 3.
 pub struct Alerting {
     plan: Arc<Plan>,
@@ -108,8 +111,9 @@ pub struct Alerting {
     bucket: TokenBucket,
     episodes: Episodes,
     muted: BTreeMap<Muted, u64>,
-    /// Per detection: the last time at which many of its entities were unusual together.
-    common: BTreeMap<usize, AlertWindow>,
+    /// Per detection and entity: when, and how strongly, it was one of too many that were unusual
+    /// together.
+    common: BTreeMap<(usize, EntityKey), (AlertWindow, f64)>,
 }
 
 impl Alerting {
@@ -199,17 +203,17 @@ impl Alerting {
                     let is_rule = self.is_rule(key.0);
                     let host = self.episodes.host_of(&alert, decided);
                     let together = opened.entry(key.0).or_default();
-                    let shared = self.common.get(&key.0).copied();
+                    let shared = self.common.get(&key).copied();
                     if let Some(host) = host.filter(|_| !is_rule) {
                         if self.episodes.join(&host, &alert, &sighting) {
                             told.insert(host);
                         }
                         self.mute(Muted::Companion);
-                    } else if !is_rule && shared.is_some_and(|of| is_within(of, candidate.window)) {
-                        // A longer window tells late of what the shorter ones had in common.
+                    } else if !is_rule && shared.is_some_and(|of| candidate.repeats(of)) {
                         self.mute(Muted::CommonCause);
                     } else if !is_rule && *together == ALERTS_TOGETHER_MAX {
-                        self.common.insert(key.0, candidate.window);
+                        let seen = (candidate.window, candidate.strength);
+                        self.common.insert(key, seen);
                         self.mute(Muted::CommonCause);
                     } else if !self.bucket.take(decided) {
                         self.mute(Muted::RateLimit);
@@ -222,6 +226,9 @@ impl Alerting {
                 }
             }
         }
+        let cooldown = self.settings.cooldown;
+        self.common
+            .retain(|_, (window, _)| decided < window.end + cooldown);
         told.iter()
             .filter_map(|key| self.episodes.record(key))
             .collect()
@@ -305,26 +312,33 @@ impl Alerting {
     fn strength(&self, judgement: &Judgement, finding: &Finding) -> f64 {
         let ratio = match self.test(judgement) {
             Test::Rule { .. } => 1.0,
-            _ => self.calibration.ratio(judgement.series),
+            _ => self.calibration.ratio(judgement.series, finding.class),
         };
-        ratio * self.budget.false_alarms_per_day(judgement, finding.p)
+        ratio
+            * self
+                .budget
+                .false_alarms_per_day(judgement, finding.class, finding.p)
     }
 
     fn test(&self, judgement: &Judgement) -> Test {
         self.plan.detections[self.plan.series[judgement.series].detection].test
     }
 
-    /// How many entities of a window would fire. Where many do they have a common cause, and each
-    /// alone says less: a false alarm of the class costs as many alerts as it has entities.
+    /// How many entities of a window would fire, where they are more than are told of. Such have a
+    /// common cause, and each alone says less.
     fn fire_together(&self, judgement: &Judgement, detection: &Detection) -> f64 {
         let fires = |finding: &&Finding| {
             self.strength(judgement, finding) <= self.settings.false_alarms_per_day
                 && matters(detection, finding)
         };
+        if judgement.findings.len() <= ALERTS_TOGETHER_MAX {
+            return 1.0;
+        }
         let many = judgement.findings.iter().filter(fires).count();
         match detection.test {
             Test::Rule { .. } => 1.0,
-            _ => many.max(1) as f64,
+            _ if many <= ALERTS_TOGETHER_MAX => 1.0,
+            _ => many as f64,
         }
     }
 
@@ -435,10 +449,11 @@ impl Alerting {
         }
     }
 
-    /// The p-value below which a series fires when it makes so many tests a window.
-    pub fn threshold(&self, series: SeriesId, tests: u64) -> PValue {
-        let whole = self.budget.threshold(series, tests);
-        PValue::new(whole.get() / self.calibration.ratio(series))
+    /// The p-value below which an entity of a class fires where a series makes so many tests a
+    /// window, per class.
+    pub fn threshold(&self, series: SeriesId, class: u8, tests: &[u64]) -> PValue {
+        let plain = self.budget.threshold(series, class, tests);
+        PValue::new(plain.get() / self.calibration.ratio(series, class))
     }
 
     /// The open episodes' alerts, but for those that are muted by now.
@@ -482,15 +497,21 @@ impl Candidate {
     }
 }
 
+impl Candidate {
+    /// Whether it is the longer window that tells late of what a shorter one has seen, and says no
+    /// more than that did.
+    fn repeats(&self, (seen, strength): (AlertWindow, f64)) -> bool {
+        seen != self.window
+            && self.window.start <= seen.start
+            && seen.end <= self.window.end
+            && self.strength > strength / WORSE
+    }
+}
+
 /// What policy says of a finding.
 struct Ruled {
     muted: Option<Muted>,
     budget: f64,
-}
-
-/// Whether a window is the longer one, and holds the other.
-fn is_within(part: AlertWindow, whole: AlertWindow) -> bool {
-    part != whole && whole.start <= part.start && part.end <= whole.end
 }
 
 /// Whether the detection's own `unless` covers the entity.

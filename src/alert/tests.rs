@@ -27,6 +27,7 @@ fn series_of(stage: &Alerting, name: &str, span: Span) -> usize {
 fn finding(key: &str, p: f64) -> Finding {
     Finding {
         key: EntityKey::new(key),
+        class: 0,
         observed: 4_012.0,
         expected: 31.0,
         p: PValue::new(p),
@@ -53,7 +54,7 @@ fn judgement(stage: &Alerting, name: &str, hours: i64, findings: Vec<Finding>) -
             end,
         },
         decided: end + Span::minutes(5),
-        tests: 300,
+        tests: vec![300],
         findings,
         below: [0.0; crate::score::CALIBRATION_LEVELS.len()],
     }
@@ -126,7 +127,7 @@ fn the_threshold_spends_exactly_the_budget_on_uniform_p_values() {
     let day: f64 = (0..stage.plan.series.len())
         .map(|series| {
             let windows = stage.plan.series[series].span.per_day();
-            let threshold = stage.budget.threshold(series, 300).get();
+            let threshold = stage.budget.threshold(series, 0, &[300]).get();
             threshold * 300.0 * windows
         })
         .sum();
@@ -229,7 +230,12 @@ fn what_other_detections_say_of_the_same_is_taken_in_and_not_told_again() {
         alerts[0].explanation
     );
     // One that is more severe makes it so, under the same id, and the evidence stays.
-    let worse = judgement(&stage, "actor_fanout_spread", 2, vec![finding("eve", 1e-40)]);
+    let worse = judgement(
+        &stage,
+        "actor_fanout_spread",
+        2,
+        vec![finding("eve", 1e-40)],
+    );
     let again = stage.step(&[worse]);
     assert_eq!(again.len(), 1);
     assert_eq!(
@@ -239,7 +245,12 @@ fn what_other_detections_say_of_the_same_is_taken_in_and_not_told_again() {
     assert!(again[0].false_alarms_per_day < alerts[0].false_alarms_per_day);
     // Another class, and another entity, are other matters.
     let probing = judgement(&stage, "lookup_miss_walk", 2, vec![finding("eve", 1e-20)]);
-    let other = judgement(&stage, "actor_fanout_spread", 2, vec![finding("bob", 1e-20)]);
+    let other = judgement(
+        &stage,
+        "actor_fanout_spread",
+        2,
+        vec![finding("bob", 1e-20)],
+    );
     assert_eq!(stage.step(&[probing, other]).len(), 2);
     assert_eq!(stage.muted()[&Muted::Companion], 2);
 }
@@ -251,7 +262,12 @@ fn a_companion_of_a_day_ago_speaks_for_itself() {
     for hours in 2..=30 {
         step(&mut stage, hours, vec![]);
     }
-    let later = judgement(&stage, "actor_fanout_spread", 31, vec![finding("eve", 1e-6)]);
+    let later = judgement(
+        &stage,
+        "actor_fanout_spread",
+        31,
+        vec![finding("eve", 1e-6)],
+    );
     assert_eq!(stage.step(&[later]).len(), 1);
 }
 
@@ -259,7 +275,10 @@ fn a_companion_of_a_day_ago_speaks_for_itself() {
 fn groups_of_mostly_the_same_members_are_one_matter() {
     let mut stage = stage("");
     let group = |key: &str, members: &[&str]| Finding {
-        members: members.iter().map(|member| EntityKey::new(member)).collect(),
+        members: members
+            .iter()
+            .map(|member| EntityKey::new(member))
+            .collect(),
         members_effective: members.len() as f64,
         ..finding(key, 1e-9)
     };
@@ -516,7 +535,7 @@ fn a_detection_switched_off_raises_nothing_and_leaves_its_budget_to_the_others()
     let mut stage = stage_by("");
     let threshold = |stage: &Alerting, name: &str| {
         let series = series_of(stage, name, Span::HOUR);
-        stage.budget.threshold(series, 300).get()
+        stage.budget.threshold(series, 0, &[300]).get()
     };
     step(&mut stage, 1, vec![finding("eve", 1e-9)]);
     let before = threshold(&stage, "actor_fanout_spread");

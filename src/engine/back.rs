@@ -75,7 +75,8 @@ impl Back {
 
     /// What every entity with a mature baseline could do unseen in so many days, at the budget.
     pub fn unseen(&self, days: f64) -> Vec<Unseen> {
-        let threshold = |series, tests| self.alerting.threshold(series, tests);
+        let threshold =
+            |series, class, tests: &[u64]| self.alerting.threshold(series, class, tests);
         self.score.unseen(days, &threshold)
     }
 
@@ -116,7 +117,7 @@ impl Back {
 
     fn note(&mut self, judgement: &Judgement) {
         let status = &mut self.detections[self.plan.series[judgement.series].detection];
-        status.tests += judgement.tests;
+        status.tests += judgement.all_tests();
         status
             .below
             .iter_mut()

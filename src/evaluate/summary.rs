@@ -7,8 +7,8 @@ use super::matching::{Grace, Hit, Matched, Verdict, bring_together};
 use super::outcome::{Outcome, outcomes};
 use super::record::RaisedAlert;
 use super::report::{
-    Alarms, AlertRow, BoundRow, BudgetRow, CurvePoint, DayRow, DetectionRow, EpisodeRow, Evaluation,
-    IntensityRecall, KindRow, RegimeRow, RunRow, ScenarioRow, UnseenRow,
+    Alarms, AlertRow, BoundRow, BudgetRow, CurvePoint, DayRow, DetectionRow, EpisodeRow,
+    Evaluation, IntensityRecall, KindRow, RegimeRow, RunRow, ScenarioRow, UnseenRow,
 };
 use super::sweep::{Sweep, Threshold};
 use super::truth::Truth;

@@ -536,6 +536,37 @@ fn false_alarms_are_told_by_day_regime_and_detection() {
 }
 
 #[test]
+fn where_there_are_runs_without_attacks_false_alarms_are_theirs() {
+    let beside = Raised {
+        id: "beside",
+        entity: r#"{"actor":"key-9"}"#,
+        strength: 0.001,
+        ..RAISED
+    };
+    let honest = Raised {
+        id: "honest",
+        strength: 5.0,
+        ..RAISED
+    };
+    let attacked = traffic(&[attack("e", "key-1", 5, "")], &[RAISED, beside]);
+    let quiet = traffic(&[], &[honest]);
+    let alone = evaluate(std::slice::from_ref(&attacked), &Settings::default(), None);
+    assert_eq!(alone.alarms.false_alarms, 1);
+    assert!(alone.beside_attacks.is_none());
+    let evaluation = evaluate(&[attacked, quiet], &Settings::default(), None);
+    let beside = evaluation.beside_attacks.as_ref().unwrap();
+    assert_eq!((beside.false_alarms, beside.hits), (1, 1));
+    assert_eq!(
+        (evaluation.alarms.false_alarms, evaluation.alarms.hits),
+        (1, 0)
+    );
+    assert_eq!(evaluation.runs.len(), 2);
+    // The sweep looks at the honest run's alarm, which is weaker than the hit.
+    let strict = evaluation.recall.first().unwrap();
+    assert_eq!(strict.recall.hits, 1);
+}
+
+#[test]
 fn runs_are_pooled_and_never_matched_with_one_another() {
     let one = traffic(&[attack("e", "key-1", 5, "")], &[]);
     let other = traffic(&[], &[RAISED]);

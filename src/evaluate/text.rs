@@ -2,9 +2,7 @@
 
 use super::calibration::{Calibrated, LevelFigure};
 use super::report::{Alarms, BudgetRow, Evaluation, ScenarioRow};
-use super::words::{
-    count, mean, number, or_dash, percent, ratio, seconds, share, verdicts,
-};
+use super::words::{count, mean, number, or_dash, percent, ratio, seconds, share, verdicts};
 use std::fmt::Write;
 
 /// Worst strata that are told.
@@ -337,7 +335,12 @@ fn unseen(evaluation: &Evaluation, out: &mut String) {
 
 fn bounds(evaluation: &Evaluation, out: &mut String) {
     let columns = [
-        "detection", "class", "entities", "usual", "unseen beyond it", "most",
+        "detection",
+        "class",
+        "entities",
+        "usual",
+        "unseen beyond it",
+        "most",
     ];
     let mut table = Table::new(2, &columns);
     for row in &evaluation.bounds {

@@ -16,9 +16,29 @@ pub enum Dimension {
     ValueBand,
     /// Weight in steps of a factor of two.
     WeightBand,
-    /// Declared value per kilogram in steps of a factor of two.
+    /// Declared value per kilogram: below each power of two that it is below. Steps beside each
+    /// other would hide that all goods are declared at half; the share below a step does not.
     ValuePerKilogram,
 }
+
+/// Where categories lie within each other, every event that falls into any falls into this one,
+/// which is no category itself.
+pub const ANY: &str = "any";
+
+const UNDER: [(f64, &str); 12] = [
+    (2.0, "under 2 EUR/kg"),
+    (4.0, "under 4 EUR/kg"),
+    (8.0, "under 8 EUR/kg"),
+    (16.0, "under 16 EUR/kg"),
+    (32.0, "under 32 EUR/kg"),
+    (64.0, "under 64 EUR/kg"),
+    (128.0, "under 128 EUR/kg"),
+    (256.0, "under 256 EUR/kg"),
+    (512.0, "under 512 EUR/kg"),
+    (1_024.0, "under 1,024 EUR/kg"),
+    (2_048.0, "under 2,048 EUR/kg"),
+    (4_096.0, "under 4,096 EUR/kg"),
+];
 
 const NAMED: [(&str, Dimension); 5] = [
     ("fields", Dimension::Fields),
@@ -70,7 +90,12 @@ impl Dimension {
                 if let (Some(value), Some(weight)) = (event.value_eur, event.weight_grams)
                     && weight > 0.0
                 {
-                    band(value / weight * 1e3, "EUR/kg", each);
+                    let density = value / weight * 1e3;
+                    each(ANY);
+                    UNDER
+                        .iter()
+                        .filter(|(step, _)| density < *step)
+                        .for_each(|(_, name)| each(name));
                 }
             }
         }
@@ -122,9 +147,11 @@ mod tests {
         let low = event(9.0, 300.0);
         assert_eq!(categories(Dimension::ValueBand, &low), ["8 to 16 EUR"]);
         assert_eq!(categories(Dimension::WeightBand, &low), ["256 to 512 g"]);
+        let below = categories(Dimension::ValuePerKilogram, &low);
+        assert_eq!((below.len(), below[0].as_str()), (9, ANY));
         assert_eq!(
-            categories(Dimension::ValuePerKilogram, &low),
-            ["16 to 32 EUR/kg"]
+            (below[1].as_str(), below[8].as_str()),
+            ("under 32 EUR/kg", "under 4,096 EUR/kg")
         );
         assert_eq!(categories(Dimension::Chapter, &low), ["64"]);
         assert_eq!(categories(Dimension::Fields, &low), ["value", "plan"]);

@@ -18,7 +18,7 @@ mod tally;
 mod walk;
 
 pub use arrivals::Arrivals;
-pub use dimension::Dimension;
+pub use dimension::{ANY, Dimension};
 pub use distinct::Distinct;
 pub use expression::{Expression, Function, Term};
 pub use filter::Filter;

@@ -12,7 +12,7 @@ use super::{
 use crate::detection::{GroupId, Plan, Series, SeriesId, Slot, Test};
 use crate::domain::{AlertWindow, EntityKey, EventTime};
 use crate::limits::{ALERT_MEMBERS_MAX, FINDING_P_MAX};
-use crate::measure::{Sketch, Tally as Counts, ValueHasher};
+use crate::measure::{ANY, Sketch, Tally as Counts, ValueHasher};
 use crate::observe::PaneTable;
 use crate::statistics::PValue;
 
@@ -227,16 +227,22 @@ impl GroupJudge {
         &self,
         days: f64,
         plan: &Plan,
-        threshold: &dyn Fn(SeriesId, u64) -> PValue,
+        threshold: &dyn Fn(SeriesId, u8, &[u64]) -> PValue,
         bounds: &mut Vec<Unseen>,
     ) {
         let all = self.entities.all();
+        let mut tests = vec![0; self.entities.classes()];
+        all.iter()
+            .for_each(|entity| tests[usize::from(entity.class)] += 1);
         for series in &self.series {
             let Baselines::Cumulative(cumulative) = &series.baselines else {
                 continue;
             };
             let windows = days * plan.series[series.id].span.per_day();
-            let p = threshold(series.id, all.len() as u64);
+            let p_of_class: Vec<PValue> = (0..tests.len())
+                .map(|class| threshold(series.id, class as u8, &tests))
+                .collect();
+            let p = |row: usize| p_of_class[usize::from(all[row].class)];
             for (row, expected, excess) in cumulative.unseen(p, windows) {
                 bounds.push(Unseen {
                     series: series.id,
@@ -302,7 +308,11 @@ impl Tally<'_, '_> {
         let Judged { expected, tail } = judged;
         let entity = &self.entities.all()[row];
         let end = self.judgement.window.end;
-        self.judgement.tests += 1;
+        let class = usize::from(entity.class);
+        if self.judgement.tests.len() <= class {
+            self.judgement.tests.resize(class + 1, 0);
+        }
+        self.judgement.tests[class] += 1;
         if tail.may_be_below(CALIBRATION_LEVELS[0]) {
             for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
                 *below += tail.chance_below(level);
@@ -325,6 +335,7 @@ impl Tally<'_, '_> {
             let (members, members_effective) = self.members(row);
             self.judgement.findings.push(Finding {
                 key: entity.key.clone(),
+                class: entity.class,
                 observed,
                 expected,
                 p: tail.p(),
@@ -352,7 +363,11 @@ impl Tally<'_, '_> {
             sum += *count as f64;
             squares += (*count as f64).powi(2);
         }
-        let effective = if squares > 0.0 { sum * sum / squares } else { 0.0 };
+        let effective = if squares > 0.0 {
+            sum * sum / squares
+        } else {
+            0.0
+        };
         let keys = members
             .into_iter()
             .take(ALERT_MEMBERS_MAX)
@@ -424,7 +439,11 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
             let appeared: Vec<MixValues<'_>> = in_key_order(entities, window)
                 .filter_map(|row| {
                     let mut hits: Vec<_> = tally_of(window, row, spec.of)?.values().collect();
-                    let events = hits.iter().map(|(_, count)| count).sum::<u64>();
+                    let any = hits.iter().position(|(category, _)| *category == ANY);
+                    let events = match any {
+                        Some(any) => hits.swap_remove(any).1,
+                        None => hits.iter().map(|(_, count)| count).sum(),
+                    };
                     let trials = spec.per.map_or(events, |per| window.value(row, per));
                     if matches!(spec.per, Some(Slot::Sketch(_))) {
                         // Of different things, each of which may have had several events.
@@ -476,7 +495,7 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 tally.add(row, value as f64, Judged::new(0.0, tail));
             }
             // The rule is one test of the whole window, whoever meets it.
-            tally.judgement.tests = 1;
+            tally.judgement.tests = vec![1];
             tally.judgement.below = CALIBRATION_LEVELS.map(|level| tail.chance_below(level));
         }
     }

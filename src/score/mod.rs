@@ -62,6 +62,8 @@ pub const CALIBRATION_LEVELS: [f64; 5] = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 pub struct Finding {
     /// The entity.
     pub key: EntityKey,
+    /// The number of its class within its group.
+    pub class: u8,
     /// The measure's value; for a share, the share.
     pub observed: f64,
     /// What the baseline expected.
@@ -92,8 +94,8 @@ pub struct Judgement {
     pub window: AlertWindow,
     /// When the evidence was complete.
     pub decided: EventTime,
-    /// Number of entities tested.
-    pub tests: u64,
+    /// Number of entities tested, per class of the group.
+    pub tests: Vec<u64>,
     /// The unlikely ones, by key.
     pub findings: Vec<Finding>,
     /// For each of [`CALIBRATION_LEVELS`], how many randomised p-values lie below it, in
@@ -102,13 +104,18 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// Number of entities tested.
+    pub fn all_tests(&self) -> u64 {
+        self.tests.iter().sum()
+    }
+
     /// Nobody judged yet.
     fn new(series: SeriesId, window: AlertWindow, decided: EventTime) -> Judgement {
         Judgement {
             series,
             window,
             decided,
-            tests: 0,
+            tests: Vec::new(),
             findings: Vec::new(),
             below: [0.0; CALIBRATION_LEVELS.len()],
         }
@@ -337,8 +344,12 @@ impl Score {
 
     /// What every entity with a mature baseline could do beyond what is expected of it, evenly over
     /// so many days, before a cumulative test tells of it at the p-value that `threshold` gives
-    /// for a series and a number of tests: the bound of what stays unseen.
-    pub fn unseen(&self, days: f64, threshold: &dyn Fn(SeriesId, u64) -> PValue) -> Vec<Unseen> {
+    /// for a series, a class, and the number of tests per class: the bound of what stays unseen.
+    pub fn unseen(
+        &self,
+        days: f64,
+        threshold: &dyn Fn(SeriesId, u8, &[u64]) -> PValue,
+    ) -> Vec<Unseen> {
         let mut bounds = Vec::new();
         for group in &self.groups {
             group.unseen(days, &self.plan, threshold, &mut bounds);

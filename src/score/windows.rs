@@ -152,8 +152,7 @@ impl Window {
     /// Keeps the entities marked, which must be all that appeared.
     pub(super) fn keep(&mut self, marks: &[bool], moved_to: &[u32]) {
         let mut marks = marks.iter();
-        self.rows
-            .retain(|_| marks.next().is_some_and(|mark| *mark));
+        self.rows.retain(|_| marks.next().is_some_and(|mark| *mark));
         self.touched
             .iter_mut()
             .for_each(|entity| *entity = moved_to[*entity as usize]);

@@ -12,7 +12,9 @@ use crate::cli::simulate::{Hubs, Splits};
 use crate::config::Config;
 use crate::domain::{Alert, AlertStatus, Label, RegimeLabel, Span, entity_members, label_of};
 use crate::engine::{Back, EngineSettings, Front, Step};
-use crate::evaluate::{AlertBook, AlertRecord, Bound, Calibration, Surroundings, TestRow, Traffic, Truth};
+use crate::evaluate::{
+    AlertBook, AlertRecord, Bound, Calibration, Surroundings, TestRow, Traffic, Truth,
+};
 use crate::score::{Judgement, ScoreObserver, TestedEntity, Unseen};
 use crate::simulate::{Hub, Plan, to_json_line};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -332,7 +334,11 @@ impl Judge {
             expected: unseen.expected,
             excess: unseen.excess,
         };
-        self.back.unseen(BOUND_DAYS).into_iter().map(bound).collect()
+        self.back
+            .unseen(BOUND_DAYS)
+            .into_iter()
+            .map(bound)
+            .collect()
     }
 
     fn take(&mut self, step: Step) -> Result<(), Failure> {

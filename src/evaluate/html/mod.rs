@@ -326,7 +326,12 @@ fn bounds(evaluation: &Evaluation) -> String {
         })
         .collect();
     let columns = [
-        "detection", "class", "entities", "usual (median)", "unseen beyond it (median)", "most",
+        "detection",
+        "class",
+        "entities",
+        "usual (median)",
+        "unseen beyond it (median)",
+        "most",
     ];
     format!(
         "<h3>What could be done in 30 days, spread evenly, before an alert in the mean</h3>{}",

@@ -153,16 +153,19 @@ impl CumulativeSeries {
     }
 
     /// For each entity with a mature baseline: what is expected of it in a window, and how much
-    /// more it can do in each of so many windows before an alert at `p`, in the mean.
+    /// more it can do in each of so many windows before an alert at its `p`, in the mean.
     pub(in crate::score) fn unseen(
         &self,
-        p: PValue,
+        p: impl Fn(usize) -> PValue,
         windows: f64,
     ) -> impl Iterator<Item = (usize, f64, f64)> {
-        self.anchors.iter().enumerate().filter_map(move |(row, anchor)| {
-            let law = anchor.law?;
-            Some((row, law.mean(), unseen_excess(&law, p, windows)))
-        })
+        self.anchors
+            .iter()
+            .enumerate()
+            .filter_map(move |(row, anchor)| {
+                let law = anchor.law?;
+                Some((row, law.mean(), unseen_excess(&law, p(row), windows)))
+            })
     }
 
     pub(in crate::score) fn next_day(&mut self) {

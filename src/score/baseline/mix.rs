@@ -27,8 +27,19 @@ const WITHIN_MIN: f64 = 0.002;
 const WITHIN_MAX: f64 = 0.5;
 /// A window's squared deviation beyond so many times the usual is learnt as if it stood there.
 const SQUARE_MAX: f64 = 25.0;
-/// Trials that the class's mix stands for with an entity.
-const LENT_TRIALS: f64 = 20.0;
+/// Correlation between the entities of a class, before anything was seen, and for how many windows
+/// that stands.
+const BETWEEN_INITIAL: f64 = 0.05;
+const BETWEEN_WINDOWS: f64 = 20.0;
+const BETWEEN_MAX: f64 = 0.6;
+/// Trials of its own that an entity must have shown before it says how far windows and entities
+/// scatter: until then its windows depart from its class's mix, not from its own.
+const SEEN_MIN: f64 = 50.0;
+/// How fast a class forgets, per window of an entity.
+const MEMORY: f64 = 0.998;
+/// A category that is by less than this more frequent for everybody is not: a median moves a
+/// little by itself, and upwards half of the time.
+const COMMON_MIN: f64 = 1.1;
 /// Trials of a class before its mix says anything.
 const CLASS_TRIALS_MIN: f64 = 200.0;
 /// No share is closer to none or to all.
@@ -51,6 +62,8 @@ struct MixClass {
     trials: f64,
     /// Sum of correlations within windows, and their number.
     within: [f64; 2],
+    /// The same of entities around their class.
+    between: [f64; 2],
 }
 
 #[derive(Clone, Debug, Default)]
@@ -107,7 +120,7 @@ impl MixSeries {
             let mut weight = 1.0;
             if class.trials >= CLASS_TRIALS_MIN {
                 let [seen] = baseline.trials.effective(full);
-                let doubt = 1.0 / (seen + LENT_TRIALS + 1.0);
+                let doubt = 1.0 / (seen + class.lent() + 1.0);
                 let concentration = 1.0 / (within + doubt).min(WITHIN_MAX) - 1.0;
                 if values.trials >= self.trials_min {
                     let occurring = counts.iter().filter(|count| **count > 0).count() as f64;
@@ -128,7 +141,11 @@ impl MixSeries {
                         }
                     }
                 }
-                now[number].learn_within(&counts, &shares, n);
+                if seen >= SEEN_MIN {
+                    now[number].learn_scatter(&counts, &shares, n, doubt);
+                    let own = baseline.shares(counts.len(), full);
+                    now[number].learn_between(&own, seen);
+                }
             }
             // A window's trials are alike: they say no more than so many independent ones.
             let independent = weight * n / (1.0 + (n - 1.0) * within);
@@ -197,7 +214,8 @@ impl MixSeries {
             .map(|class| {
                 class
                     .into_iter()
-                    .map(|sketch| sketch.read().ratio.max(1.0))
+                    .map(|sketch| sketch.read().ratio)
+                    .map(|ratio| if ratio >= COMMON_MIN { ratio } else { 1.0 })
                     .collect()
             })
             .collect()
@@ -245,12 +263,15 @@ impl MixClass {
     fn shares_of(&self, baseline: &MixBaseline, full: f64, common: &[f64]) -> Vec<f64> {
         let [seen] = baseline.trials.effective(full);
         let none = Evidence::default();
+        let lent = self.lent();
         (0..self.names.len())
             .map(|category| {
                 let of_class = (self.hits[category] + 0.5) / (self.trials + 1.0);
                 let [hits] = baseline.hits.get(category).unwrap_or(&none).effective(full);
-                let share = (LENT_TRIALS * of_class + hits) / (LENT_TRIALS + seen);
-                (share * common[category]).clamp(SHARE_MIN, 1.0 - SHARE_MIN)
+                let share = (lent * of_class + hits) / (lent + seen);
+                // What nearly everything is cannot become so many times as much.
+                let more = share * (1.0 - share) * (common[category] - 1.0);
+                (share + more).clamp(SHARE_MIN, 1.0 - SHARE_MIN)
             })
             .collect()
     }
@@ -261,24 +282,154 @@ impl MixClass {
         correlation.clamp(WITHIN_MIN, WITHIN_MAX)
     }
 
-    fn learn_within(&mut self, counts: &[u64], shares: &[f64], n: f64) {
-        if n < 10.0 || counts.is_empty() {
+    /// Trials that the class's mix stands for with an entity.
+    fn lent(&self) -> f64 {
+        let [sum, windows] = self.between;
+        let correlation = (sum + BETWEEN_WINDOWS * BETWEEN_INITIAL) / (windows + BETWEEN_WINDOWS);
+        1.0 / correlation.clamp(BETWEEN_INITIAL, BETWEEN_MAX) - 1.0
+    }
+
+    /// One window of n trials had these counts where these shares were expected, which are in
+    /// `doubt` themselves.
+    fn learn_scatter(&mut self, counts: &[u64], shares: &[f64], n: f64, doubt: f64) {
+        if n < 10.0 {
             return;
         }
-        let squares: f64 = counts
+        let seen = counts.iter().map(|count| *count as f64 / n);
+        let Some(mean) = mean_square(seen, shares) else {
+            return;
+        };
+        let known = 1.0 / n + doubt;
+        let usual = self.within() + known;
+        let correlation = (mean.min(SQUARE_MAX * usual) - known) / (1.0 - 1.0 / n);
+        self.within = remembered(self.within, correlation);
+    }
+
+    /// An entity's own mix, from so many trials, beside its class's.
+    fn learn_between(&mut self, own: &[f64], seen: f64) {
+        let of_class: Vec<f64> = self
+            .hits
             .iter()
-            .zip(shares)
-            .map(|(count, share)| {
-                (*count as f64 / n - share).powi(2) / (share * (1.0 - share)).max(1e-3)
+            .map(|hits| (hits + 0.5) / (self.trials + 1.0))
+            .collect();
+        if let Some(mean) = mean_square(own.iter().copied(), &of_class) {
+            self.between = remembered(self.between, (mean - 1.0 / seen).max(0.0));
+        }
+    }
+}
+
+impl MixBaseline {
+    /// The entity's own shares, category by category.
+    fn shares(&self, categories: usize, full: f64) -> Vec<f64> {
+        let [seen] = self.trials.effective(full);
+        let none = Evidence::default();
+        (0..categories)
+            .map(|category| {
+                let [hits] = self.hits.get(category).unwrap_or(&none).effective(full);
+                hits / seen.max(1.0)
             })
-            .sum();
-        let mean = squares / counts.len() as f64;
-        let usual = self.within() + 1.0 / n;
-        let correlation = (mean.min(SQUARE_MAX * usual) - 1.0 / n) / (1.0 - 1.0 / n);
-        const MEMORY: f64 = 0.9998;
-        self.within = [
-            MEMORY * self.within[0] + correlation,
-            MEMORY * self.within[1] + 1.0,
-        ];
+            .collect()
+    }
+}
+
+/// Mean over the categories of how far shares are from what is expected, over what a single trial
+/// would be.
+fn mean_square(seen: impl Iterator<Item = f64>, expected: &[f64]) -> Option<f64> {
+    let squares = seen.zip(expected).map(|(seen, expected)| {
+        (seen - expected).powi(2) / (expected * (1.0 - expected)).max(1e-3)
+    });
+    (!expected.is_empty()).then(|| squares.sum::<f64>() / expected.len() as f64)
+}
+
+fn remembered([sum, windows]: [f64; 2], value: f64) -> [f64; 2] {
+    [MEMORY * sum + value, MEMORY * windows + 1.0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{EntityKey, EventTime, Span};
+    use rand::{RngExt, SeedableRng};
+    use rand_pcg::Pcg64;
+
+    const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+    const ENTITIES: usize = 60;
+    const TRIALS: u64 = 60;
+
+    /// Entities that each deal in two categories of six: a class that says little of its members.
+    fn draw(rng: &mut Pcg64, row: usize, moved: f64) -> Vec<(&'static str, u64)> {
+        let mut counts = [0_u64; NAMES.len()];
+        for _ in 0..TRIALS {
+            let first = row % NAMES.len();
+            let category = if rng.random_bool(moved) {
+                (first + 3) % NAMES.len()
+            } else if rng.random_bool(0.7) {
+                first
+            } else {
+                (first + 1) % NAMES.len()
+            };
+            counts[category] += 1;
+        }
+        let named = NAMES.into_iter().zip(counts);
+        named.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// p-values of days, the last of which has one entity moved.
+    fn days(days: usize, moved: f64) -> Vec<Vec<f64>> {
+        let mut rng = Pcg64::seed_from_u64(8);
+        let entities: Vec<Entity> = (0..ENTITIES)
+            .map(|n| Entity {
+                key: EntityKey::new(format!("entity-{n:02}")),
+                class: 0,
+                classed: EventTime(0),
+                pool: (n % 32) as u8,
+                first_seen: EventTime(0),
+                last_seen: EventTime(0),
+            })
+            .collect();
+        let learning = Learning::new(Span::DAY, Span::days(14));
+        let mut series = MixSeries::new(10, learning);
+        let mut all = Vec::new();
+        for day in 0..days {
+            series.next_day();
+            let values: Vec<MixValues<'_>> = (0..ENTITIES)
+                .map(|row| MixValues {
+                    row,
+                    trials: TRIALS,
+                    hits: draw(
+                        &mut rng,
+                        row,
+                        if day + 1 == days && row == 7 {
+                            moved
+                        } else {
+                            0.0
+                        },
+                    ),
+                })
+                .collect();
+            let mut ps = vec![1.0; ENTITIES];
+            series.judge(&entities, 1, &values, |row, _, judged, _| {
+                ps[row] = judged.tail.p().get();
+            });
+            all.push(ps);
+        }
+        all
+    }
+
+    #[test]
+    fn entities_that_differ_from_their_class_are_judged_by_themselves() {
+        let usual = days(40, 0.0);
+        // From the first day on, when they are judged by a class that says little of them.
+        let all = usual.iter().flatten().count() as f64;
+        for level in [1e-2, 1e-3] {
+            let below = usual.iter().flatten().filter(|p| **p <= level).count() as f64;
+            assert!(
+                below <= 1.5 * level * all + 3.0,
+                "{below} of {all} at {level}"
+            );
+        }
+        let moved = days(40, 0.2);
+        let p = moved.last().unwrap()[7];
+        assert!(p < 1e-5, "{p:e}");
     }
 }

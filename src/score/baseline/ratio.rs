@@ -27,6 +27,9 @@ const CORRELATION_MIN: f64 = 0.002;
 const CORRELATION_MAX: f64 = 0.5;
 /// Windows' or entities' worth of evidence that those initial values stand for.
 const INITIAL_WEIGHT: f64 = 20.0;
+/// Trials of its own that an entity must have shown before it says anything about correlation
+/// within windows.
+const OWN_MIN: f64 = 30.0;
 /// Windows with fewer trials say little about correlation.
 const TRIALS_MIN: u64 = 8;
 /// Deviations beyond this many times the expected square are learnt as if they stood there.
@@ -87,8 +90,10 @@ struct Sample {
     of_class: f64,
     /// What is expected of this entity, before the common mode.
     share: f64,
-    /// Trials that the share is known from.
+    /// Trials that the share is known from, those lent by the class included.
     known: f64,
+    /// Trials of its own.
+    own: f64,
 }
 
 impl RatioSeries {
@@ -141,6 +146,7 @@ impl RatioSeries {
                     of_class,
                     share,
                     known: lent + seen,
+                    own: seen,
                 })
             })
             .collect();
@@ -161,8 +167,11 @@ impl RatioSeries {
                     weight = trust(tail.p());
                 }
             }
-            if n >= TRIALS_MIN as f64 {
-                class.learn_within(k / n, n, share, self.learning.keep);
+            // Until an entity has shown some trials its windows depart from its class, not from
+            // itself.
+            if n >= TRIALS_MIN as f64 && sample.own >= OWN_MIN {
+                let doubt = 1.0 / (sample.known + 1.0);
+                class.learn_within(k / n, n, share, doubt, self.learning.keep);
             }
             // A window's trials are alike: they say no more than so many independent ones.
             let independent = weight * n / (1.0 + (n - 1.0) * within);
@@ -247,7 +256,10 @@ impl RatioSeries {
     /// look-ups fail for half an hour still moves most entities.
     fn median_shifts(&self, samples: &[Sample]) -> Vec<f64> {
         let mut by_class: Vec<Vec<(f64, f64)>> = vec![Vec::new(); self.classes.len()];
-        for sample in samples.iter().filter(|sample| sample.trials >= MEDIAN_TRIALS) {
+        for sample in samples
+            .iter()
+            .filter(|sample| sample.trials >= MEDIAN_TRIALS)
+        {
             by_class[sample.class].push((sample.hits / sample.trials, sample.share));
         }
         by_class
@@ -340,12 +352,13 @@ impl RatioClass {
         correlation.clamp(CORRELATION_MIN, CORRELATION_MAX)
     }
 
-    /// One window of n trials had this share where another was expected.
-    fn learn_within(&mut self, share: f64, trials: f64, expected: f64, keep: f32) {
+    /// One window of n trials had this share where another was expected, which is in doubt itself.
+    fn learn_within(&mut self, share: f64, trials: f64, expected: f64, doubt: f64, keep: f32) {
         let binomial = (expected * (1.0 - expected)).max(1e-4);
         let square = (share - expected).powi(2) / binomial;
-        let usual = self.within() + 1.0 / trials;
-        let correlation = (square.min(SQUARE_MAX * usual) - 1.0 / trials) / (1.0 - 1.0 / trials);
+        let known = 1.0 / trials + doubt;
+        let usual = self.within() + known;
+        let correlation = (square.min(SQUARE_MAX * usual) - known) / (1.0 - 1.0 / trials);
         // Forgotten per window of an entity, so the memory is as long as thousands of them.
         let keep = 1.0 - (1.0 - f64::from(keep)) / 100.0;
         self.within = [

@@ -11,7 +11,7 @@ use vigie::score::Ablation;
 use vigie::simulate::{Hub, to_json_line};
 
 /// Looser than every budget that is compared, so that thresholds can be swept.
-const BUDGET: &str = "{false_alarms_per_day: 2000, per_day_max: 20000}";
+const BUDGET: &str = "{false_alarms_per_day: 300, per_day_max: 20000}";
 
 /// What is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -139,20 +139,20 @@ mod tests {
 
     #[test]
     fn as_many_as_are_due_change_nothing() {
-        assert!((ratio_after(200, &[5e-4]) - 1.0).abs() < 0.01);
+        assert!((ratio_after(200, &[5e-4]) - 1.0).abs() < 0.02);
         assert_eq!(Calibration::default().ratio(3, 0), 1.0);
     }
 
     #[test]
     fn a_liberal_series_says_less_and_a_silent_one_more_within_bounds() {
         let liberal = ratio_after(200, &[5e-4, 1e-4, 2e-4, 9e-4]);
-        assert!((3.5..4.0).contains(&liberal), "{liberal}");
+        assert!((3.7..4.1).contains(&liberal), "{liberal}");
         assert_eq!(ratio_after(200, &[]), RATIO_MIN);
         assert_eq!(ratio_after(200, &[5e-4; 40]), RATIO_MAX);
     }
 
     #[test]
     fn what_is_looked_for_does_not_pay_for_it() {
-        assert!((ratio_after(200, &[5e-4, 1e-9, 1e-12]) - 1.0).abs() < 0.01);
+        assert!((ratio_after(200, &[5e-4, 1e-9, 1e-12]) - 1.0).abs() < 0.02);
     }
 }

@@ -333,7 +333,7 @@ fn of_many_that_are_unusual_together_the_strongest_are_told_of() {
             start: START,
             end: START + Span::DAY,
         },
-        ..hour(&stage, 24, crowd(9))
+        ..hour(&stage, 24, crowd(0))
     };
     let opened: Vec<Alert> = stage
         .step(&[day])

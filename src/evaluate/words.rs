@@ -95,6 +95,21 @@ pub(super) fn count(number_of: usize, one: &str, many: &str) -> String {
     format!("{} {word}", number(number_of as f64))
 }
 
+/// What became of all alerts.
+pub(super) fn verdicts(alarms: &Alarms) -> String {
+    format!(
+        "{}: {} on attacks in time, {} after the grace, {} on nuisances, {} false ({} of them on \
+         attackers but of another class, {} on hard negatives)",
+        count(alarms.alerts, "alert", "alerts"),
+        number(alarms.hits as f64),
+        number(alarms.late as f64),
+        number(alarms.nuisance as f64),
+        number(alarms.false_alarms as f64),
+        number(alarms.other_class as f64),
+        number(alarms.hard_negative as f64),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,19 +145,4 @@ mod tests {
             assert_eq!(seconds(value), text);
         }
     }
-}
-
-/// What became of all alerts.
-pub(super) fn verdicts(alarms: &Alarms) -> String {
-    format!(
-        "{}: {} on attacks in time, {} after the grace, {} on nuisances, {} false ({} of them on \
-         attackers but of another class, {} on hard negatives)",
-        count(alarms.alerts, "alert", "alerts"),
-        number(alarms.hits as f64),
-        number(alarms.late as f64),
-        number(alarms.nuisance as f64),
-        number(alarms.false_alarms as f64),
-        number(alarms.other_class as f64),
-        number(alarms.hard_negative as f64),
-    )
 }

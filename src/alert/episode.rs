@@ -175,8 +175,8 @@ impl Episodes {
         strongest.map(|(key, _)| key.clone())
     }
 
-    /// An episode takes in what another detection says of it; gives its record where it is more
-    /// severe by that.
+    /// An episode takes in what another detection says of it; tells whether it is more severe by
+    /// that.
     pub(super) fn join(
         &mut self,
         host: &(usize, EntityKey),

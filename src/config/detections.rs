@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "name",
     "enabled",
     "class",
@@ -35,6 +35,7 @@ const KEYS: [&str; 22] = [
     "severity",
     "explain",
     "benign_causes",
+    "cannot_see",
     "references",
 ];
 
@@ -62,6 +63,7 @@ struct Entry {
     severity: Option<Severity>,
     explain: Option<Template>,
     benign_causes: Option<Vec<String>>,
+    cannot_see: Option<String>,
     references: Option<Vec<String>>,
 }
 
@@ -103,6 +105,7 @@ impl Entry {
             severity: newer.severity.or(self.severity),
             explain: newer.explain.or(self.explain),
             benign_causes: newer.benign_causes.or(self.benign_causes),
+            cannot_see: newer.cannot_see.or(self.cannot_see),
             references: newer.references.or(self.references),
         }
     }
@@ -255,6 +258,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         severity: get("severity").and_then(|node| node.word(&severities)),
         explain: get("explain").and_then(|node| node.parsed(Template::parse)),
         benign_causes: get("benign_causes").and_then(texts),
+        cannot_see: get("cannot_see").and_then(Node::text),
         references: get("references").and_then(texts),
     })
 }
@@ -458,6 +462,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             severity: entry.severity.unwrap_or(Severity::Warning),
             explain,
             benign_causes: entry.benign_causes.unwrap_or_default(),
+            cannot_see: entry.cannot_see.unwrap_or_default(),
             references: entry.references.unwrap_or_default(),
         },
     })

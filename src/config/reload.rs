@@ -273,6 +273,7 @@ fn policy(name: &str, ours: &Policy, theirs: &Policy, differences: &mut Differen
         severity,
         explain,
         benign_causes,
+        cannot_see,
         references,
     } = ours;
     let key = |key: &str| format!("detections.{name}.{key}");
@@ -290,6 +291,7 @@ fn policy(name: &str, ours: &Policy, theirs: &Policy, differences: &mut Differen
     differences.shown(key("severity"), &severity.name(), &theirs.severity.name());
     differences.changed(key("explain"), explain, &theirs.explain);
     differences.changed(key("benign_causes"), benign_causes, &theirs.benign_causes);
+    differences.changed(key("cannot_see"), cannot_see, &theirs.cannot_see);
     differences.changed(key("references"), references, &theirs.references);
 }
 

@@ -191,6 +191,7 @@ fn detection(detection: &Detection) -> YamlOwned {
         ("severity", text(policy.severity.name())),
         ("explain", text(policy.explain.source())),
         ("benign_causes", list(policy.benign_causes.iter().map(text))),
+        ("cannot_see", text(&policy.cannot_see)),
         ("references", list(policy.references.iter().map(text))),
     ]);
     map(members)

@@ -65,6 +65,12 @@ fn the_shipped_catalogue_has_the_promised_detections() {
     for name in promised {
         assert!(names.contains(&name), "{name}");
     }
+    for detection in &config.plan.detections {
+        let policy = &detection.policy;
+        assert!(!policy.cannot_see.is_empty(), "{}", detection.name);
+        assert!(!policy.benign_causes.is_empty(), "{}", detection.name);
+        assert!(!policy.references.is_empty(), "{}", detection.name);
+    }
     // Detections that look at the same entity and the same events share a measuring place.
     assert!(config.plan.groups.len() < config.plan.detections.len() / 2);
 }

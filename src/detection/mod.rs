@@ -112,6 +112,8 @@ pub struct Policy {
     pub explain: Template,
     /// What else it could be.
     pub benign_causes: Vec<String>,
+    /// What it cannot see, for whoever relies on it.
+    pub cannot_see: String,
     /// ATT&CK, OWASP, CAPEC identifiers.
     pub references: Vec<String>,
 }

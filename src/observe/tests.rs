@@ -27,6 +27,7 @@ fn plan() -> Arc<Plan> {
             severity: Severity::Warning,
             explain: Template::parse("{entity}").unwrap(),
             benign_causes: Vec::new(),
+            cannot_see: String::new(),
             references: Vec::new(),
         },
     };

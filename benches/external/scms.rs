@@ -19,10 +19,10 @@ const FILE: &str = "scms/scms_delivery_history.csv.xz";
 const REPLAY_WITHIN: Duration = Duration::from_secs(300);
 /// The shipped catalogue on trusted times.
 const SHIPPED: &str = "time: {bound: none}\n";
-const DAYS_AND_WEEKS: &str = "time: {bound: none}
+const DAYS_AND_SIX: &str = "time: {bound: none}
 detections:
-  - {name: route_volume_shift, window: [24h, 7d]}
-  - {name: seller_volume_surge, window: [24h, 7d]}
+  - {name: route_volume_shift, window: [24h, 6d]}
+  - {name: seller_volume_surge, window: [24h, 6d]}
 ";
 
 /// Converts, replays, asserts and prints.
@@ -41,7 +41,7 @@ pub(crate) fn run(data: &Path) {
     write(&input, &events);
     for (windows, config) in [
         ("the shipped windows", SHIPPED),
-        ("windows of days and weeks", DAYS_AND_WEEKS),
+        ("windows of days and of six days", DAYS_AND_SIX),
     ] {
         let file = directory.path().join("vigie.yaml");
         std::fs::write(&file, config).expect("a file in a fresh directory");

@@ -66,6 +66,65 @@ fn run(config: &Config, swap_at: &[(usize, &Config)]) -> (Vec<Alert>, Tests) {
 }
 
 #[test]
+fn who_appeared_in_a_window_is_judged_when_it_closes_however_long_that_takes() {
+    let config = parse(
+        "
+detections:
+  - name: seen_in_a_week
+    class: probing
+    entity: [actor]
+    where: { kind: access, action: export }
+    measure: count
+    window: [1h, 7d]
+    test: rule
+    at_least: 1
+    explain: \"{entity} {observed}\"
+",
+    );
+    let settings = config.engine();
+    let (mut front, mut back) = (Front::new(&settings), Back::new(&settings));
+    let mut seen: Vec<(EntityKey, f64)> = Vec::new();
+    // Weeks end on Thursdays; this one begins three days after the start.
+    let end = EventTime(START) + Span::days(10);
+    let mut take = |back: &mut Back, step: Step| {
+        let mut listener = |test: TestedEntity<'_>| {
+            let series = &settings.plan.series[test.series];
+            let name = &settings.plan.detections[series.detection].name;
+            if name == "seen_in_a_week" && series.span == Span::days(7) && test.end == end {
+                seen.push((test.key.clone(), test.observed));
+            }
+        };
+        back.take_observed(step, Some(&mut listener));
+    };
+    let step = front.assign(0);
+    take(&mut back, step);
+    let mut offset = 0;
+    for hour in 0..11 * 24 {
+        let once = (hour == 4 * 24).then_some("once");
+        for actor in ["bob", "eve"].into_iter().chain(once) {
+            let time = START + hour * Span::HOUR.0 + 60_000;
+            let line =
+                format!(r#"{{"time":{time},"kind":"access","actor":"{actor}","action":"export"}}"#);
+            let (_, step) = front.feed(0, offset, None, line.as_bytes());
+            offset += 1;
+            if let Some(step) = step {
+                take(&mut back, step);
+            }
+        }
+    }
+    for step in front.finish() {
+        take(&mut back, step);
+    }
+    // Who comes once is forgotten after a day, but not before he was judged.
+    let week = 7.0 * 24.0;
+    assert_eq!(
+        seen,
+        [("bob", week), ("eve", week), ("once", 1.0)]
+            .map(|(key, observed)| (EntityKey::new(key), observed))
+    );
+}
+
+#[test]
 fn a_swap_of_policy_touches_no_baseline() {
     let config = parse("");
     let (alerts, tests) = run(&config, &[]);

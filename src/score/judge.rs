@@ -192,9 +192,13 @@ impl GroupJudge {
                 Baselines::FirstSeen(_) | Baselines::Rare(_)
             )
         });
-        let Some(marks) = self.entities.remembered(end, settings.forget_after, brief) else {
+        let Some(mut marks) = self.entities.remembered(end, settings.forget_after, brief) else {
             return;
         };
+        // Who has appeared in a window that is still open is judged when it closes.
+        for entity in self.windows.iter().flat_map(Window::touched) {
+            marks[*entity as usize] = true;
+        }
         let mut kept = 0;
         let moved_to: Vec<u32> = marks
             .iter()

@@ -28,8 +28,14 @@ fn a_broker_that_comes_back_finds_the_daemon_as_it_was_and_nothing_is_lost() {
     kafka.produce(&setting.topic, [message(0, &story.touch(3_590, "before"))]);
     let read = 2 * 60 + 1;
     daemon.has_read(read);
-    let entities = daemon.scrape().sum("vigie_entities", &[]);
-    assert!(entities > 0.0);
+    // What is read is judged a little later.
+    let mut before = 0.0;
+    let entities = eventually("all that was read to be judged", SOON, || {
+        let now = daemon.scrape().sum("vigie_entities", &[]);
+        let settled = now > 0.0 && now == before;
+        before = now;
+        settled.then_some(now)
+    });
 
     node.kill();
     eventually("the daemon to notice", SOON, || {

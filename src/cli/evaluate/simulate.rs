@@ -139,10 +139,14 @@ impl Simulation {
             work();
         });
         progress.finish_and_clear();
-        // In the order of the seeds, whichever was ready first: sums of floats are the same.
+        // In the order of the seeds, whichever was ready first: sums of floats are the same. Those
+        // with attacks come first, because people look at the first.
         let (mut runs, mut calibration) = (Vec::new(), Calibration::default());
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for result in done.into_iter().flatten() {
+        let mut done: Vec<(Run, Option<Done>)> = hubs.into_iter().zip(done).collect();
+        done.sort_by_key(|(hub, _)| !hub.attacked);
+        for (_, result) in done {
+            let Some(result) = result else { continue };
             let (traffic, counted) = result?;
             runs.push(traffic);
             calibration.merge(&counted);

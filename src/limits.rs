@@ -24,10 +24,8 @@ pub const CLASSES_MAX: usize = 64;
 pub const KEY_MEMBERS_MAX: usize = 4;
 /// Members that an alert on a group names.
 pub const ALERT_MEMBERS_MAX: usize = 20;
-
 /// Windows and measures that an alert gives as its evidence.
 pub const ALERT_EVIDENCE_MAX: usize = 12;
-
 /// Alerts that one detection opens at one moment. Where more would, they have a common cause.
 pub const ALERTS_TOGETHER_MAX: usize = 4;
 /// Windows that one detection may have.

@@ -248,11 +248,19 @@ impl Alerting {
             if !detection.policy.enabled {
                 continue;
             }
-            let is_rule = matches!(detection.test, Test::Rule { .. });
+            let is_rule = self.is_rule(series.detection);
             let whole = self.settings.false_alarms_per_day;
-            let together = self.fire_together(judgement, detection);
-            for finding in &judgement.findings {
-                let plain = together * self.strength(judgement, finding);
+            let findings = &judgement.findings;
+            let strengths: Vec<f64> = findings
+                .iter()
+                .map(|finding| self.strength(judgement, finding))
+                .collect();
+            let together = match is_rule {
+                true => 1.0,
+                false => self.fire_together(detection, findings, &strengths),
+            };
+            for (finding, strength) in findings.iter().zip(&strengths) {
+                let plain = together * strength;
                 if !is_rule && plain > HYSTERESIS * whole {
                     continue;
                 }
@@ -310,9 +318,9 @@ impl Alerting {
     /// How many alarms a day at least this strong chance brings, by what small p-values of the
     /// series have been worth so far.
     fn strength(&self, judgement: &Judgement, finding: &Finding) -> f64 {
-        let ratio = match self.test(judgement) {
-            Test::Rule { .. } => 1.0,
-            _ => self.calibration.ratio(judgement.series, finding.class),
+        let ratio = match self.is_rule(self.plan.series[judgement.series].detection) {
+            true => 1.0,
+            false => self.calibration.ratio(judgement.series, finding.class),
         };
         ratio
             * self
@@ -320,25 +328,19 @@ impl Alerting {
                 .false_alarms_per_day(judgement, finding.class, finding.p)
     }
 
-    fn test(&self, judgement: &Judgement) -> Test {
-        self.plan.detections[self.plan.series[judgement.series].detection].test
-    }
-
     /// How many entities of a window would fire, where they are more than are told of. Such have a
     /// common cause, and each alone says less.
-    fn fire_together(&self, judgement: &Judgement, detection: &Detection) -> f64 {
-        let fires = |finding: &&Finding| {
-            self.strength(judgement, finding) <= self.settings.false_alarms_per_day
-                && matters(detection, finding)
-        };
-        if judgement.findings.len() <= ALERTS_TOGETHER_MAX {
-            return 1.0;
-        }
-        let many = judgement.findings.iter().filter(fires).count();
-        match detection.test {
-            Test::Rule { .. } => 1.0,
-            _ if many <= ALERTS_TOGETHER_MAX => 1.0,
-            _ => many as f64,
+    fn fire_together(&self, detection: &Detection, findings: &[Finding], strengths: &[f64]) -> f64 {
+        let whole = self.settings.false_alarms_per_day;
+        let many = findings
+            .iter()
+            .zip(strengths)
+            .filter(|(finding, strength)| **strength <= whole && matters(detection, finding))
+            .count();
+        if many > ALERTS_TOGETHER_MAX {
+            many as f64
+        } else {
+            1.0
         }
     }
 
@@ -495,9 +497,7 @@ impl Candidate {
         self.fires |= other.fires;
         self.evidence = evidence;
     }
-}
 
-impl Candidate {
     /// Whether it is the longer window that tells late of what a shorter one has seen, and says no
     /// more than that did.
     fn repeats(&self, (seen, strength): (AlertWindow, f64)) -> bool {

@@ -142,7 +142,8 @@ impl GroupJudge {
                     if plan.series[series.id].window == number {
                         let spec = &plan.series[series.id];
                         let decided = end + settings.allowed_lateness;
-                        let judgement = Judgement::new(series.id, window, decided);
+                        let classes = self.entities.classes();
+                        let judgement = Judgement::new(series.id, window, decided, classes);
                         let tally = Tally {
                             judgement,
                             entities: &self.entities,
@@ -312,11 +313,7 @@ impl Tally<'_, '_> {
         let Judged { expected, tail } = judged;
         let entity = &self.entities.all()[row];
         let end = self.judgement.window.end;
-        let class = usize::from(entity.class);
-        if self.judgement.tests.len() <= class {
-            self.judgement.tests.resize(class + 1, 0);
-        }
-        self.judgement.tests[class] += 1;
+        self.judgement.tests[usize::from(entity.class)] += 1;
         if tail.may_be_below(CALIBRATION_LEVELS[0]) {
             for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
                 *below += tail.chance_below(level);

@@ -110,12 +110,12 @@ impl Judgement {
     }
 
     /// Nobody judged yet.
-    fn new(series: SeriesId, window: AlertWindow, decided: EventTime) -> Judgement {
+    fn new(series: SeriesId, window: AlertWindow, decided: EventTime, classes: usize) -> Judgement {
         Judgement {
             series,
             window,
             decided,
-            tests: Vec::new(),
+            tests: vec![0; classes],
             findings: Vec::new(),
             below: [0.0; CALIBRATION_LEVELS.len()],
         }

@@ -251,6 +251,35 @@ mod tests {
     }
 
     #[test]
+    fn a_mature_baseline_is_taught_no_more_than_a_fifth_a_month() {
+        let series = CumulativeSeries::new(Span::DAY, Learning::new(Span::DAY, Span::days(14)));
+        let mut anchor = Anchor::default();
+        // Season and common mode are nobody's growth.
+        let mut expected = |rate: f64, settled: f64, level: f64| {
+            let forecast = Forecast {
+                law: NegativeBinomial::new(rate * level, CV * CV),
+                level,
+                settled,
+            };
+            anchor.hold(&forecast, series.rise, series.fall).mean() / level
+        };
+        // What is young is believed.
+        assert_eq!(expected(10.0, 0.5, 1.0), 10.0);
+        assert_eq!(expected(MEAN, 0.5, 1.0), MEAN);
+        let mut held = MEAN;
+        for day in 1..=60 {
+            let level = if day % 7 < 5 { 1.0 } else { 0.4 };
+            held = expected(MEAN * 1.02_f64.powi(day), 1.0, level);
+        }
+        assert!((held / MEAN - GROWTH_MAX.powi(2)).abs() < 1e-3, "{held}");
+        // Who is quiet for a month may come back to what he was.
+        for _ in 0..30 {
+            assert_eq!(expected(0.5 * MEAN, 1.0, 1.0), 0.5 * MEAN);
+        }
+        assert_eq!(expected(MEAN, 1.0, 1.0), MEAN);
+    }
+
+    #[test]
     fn one_burst_alone_does_not_raise_it() {
         let predictive = NegativeBinomial::new(MEAN, CV * CV);
         let mut products = Products::default();

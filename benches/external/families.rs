@@ -102,8 +102,7 @@ struct Scores(HashMap<Place, (PValue, usize), ahash::RandomState>);
 
 impl Scores {
     fn note(&mut self, plan: &Plan, test: TestedEntity<'_>) {
-        // A unit is there because somebody came: the chance of that is not held against it.
-        let p = PValue::from_ln(test.tail.p().ln() - test.appeared.ln());
+        let p = test.tail.p();
         // Most tests are of those that are silent.
         if p == PValue::ONE {
             return;

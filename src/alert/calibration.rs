@@ -15,7 +15,7 @@ const LEVELS: [f64; 2] = [1e-5, 1e-3];
 /// Small p-values that stand for knowing nothing.
 const PRIOR: f64 = 5.0;
 /// A conservative test is trusted so much more at most, a liberal one so much less.
-const RATIO_MIN: f64 = 0.2;
+const RATIO_MIN: f64 = 0.05;
 const RATIO_MAX: f64 = 20.0;
 /// Half of what is known is from the last so many days.
 const HALF_LIFE: Span = Span::days(14);

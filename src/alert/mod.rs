@@ -551,10 +551,12 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
     let up = observed >= policy.min_effect * expected;
     let down = observed * policy.min_effect <= expected;
     match detection.test {
-        Test::Rate(Direction::Both) => up || down,
-        Test::Rate(Direction::Down) => down,
-        Test::Rate(Direction::Up)
-        | Test::Sum
+        Test::Rate(direction) | Test::Location { direction, .. } => match direction {
+            Direction::Up => up,
+            Direction::Down => down,
+            Direction::Both => up || down,
+        },
+        Test::Sum
         | Test::Ratio { .. }
         | Test::Mix { .. }
         | Test::Cumulative

@@ -73,6 +73,7 @@ enum TestName {
     Sum,
     Ratio,
     Mix,
+    Location,
     Cumulative,
     Regular,
     FirstSeen,
@@ -229,6 +230,7 @@ fn read_entry(node: &Node<'_>, lists: &Lists) -> Option<Entry> {
         ("sum", TestName::Sum),
         ("ratio", TestName::Ratio),
         ("mix", TestName::Mix),
+        ("location", TestName::Location),
         ("cumulative", TestName::Cumulative),
         ("regular", TestName::Regular),
         ("first_seen", TestName::FirstSeen),
@@ -411,8 +413,10 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
     if test == TestName::FirstSeen && entity.len() < 2 {
         mistakes.push(format!("`{name}`: the test first_seen needs an entity of two members or more: from whom, to whom"));
     }
-    if entry.direction.is_some() && test != TestName::Rate {
-        mistakes.push(format!("`{name}`: only the test rate has a direction"));
+    if entry.direction.is_some() && !matches!(test, TestName::Rate | TestName::Location) {
+        mistakes.push(format!(
+            "`{name}`: only the tests rate and location have a direction"
+        ));
     }
     let unless = entry.unless.unwrap_or_default();
     for condition in &unless {
@@ -443,6 +447,10 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
             TestName::Mix => Test::Mix {
                 trials_min: entry.min_trials.unwrap_or(20),
             },
+            TestName::Location => Test::Location {
+                direction: entry.direction.unwrap_or(Direction::Both),
+                trials_min: entry.min_trials.unwrap_or(10),
+            },
             TestName::Cumulative => Test::Cumulative,
             TestName::Regular => Test::Regular,
             TestName::FirstSeen => Test::FirstSeen,
@@ -472,20 +480,27 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
 fn misfit(test: TestName, measure: &Expression) -> Option<&'static str> {
     let of = measure.of.function;
     let is_share = measure.per.is_some();
+    let is_number = !matches!(
+        of,
+        Function::Mix(_) | Function::Histogram(_) | Function::Arrivals
+    );
     match test {
         TestName::Ratio if !is_share => Some(
             "the test ratio needs a measure that is a ratio, such as distinct(shipment) / count",
         ),
-        TestName::Ratio | TestName::Mix => match (test, of) {
-            (TestName::Ratio, Function::Mix(_)) | (_, Function::Arrivals) => {
-                Some("the test ratio needs numbers: count, sum, distinct or walk")
-            }
-            (TestName::Mix, of) if !matches!(of, Function::Mix(_)) => {
-                Some("the test mix needs a measure that is a mix, such as mix(fields) / count")
-            }
-            _ => None,
-        },
-        _ if is_share => Some("only the tests ratio and mix judge a measure that is a ratio"),
+        TestName::Ratio if !is_number => {
+            Some("the test ratio needs numbers: count, sum, distinct or walk")
+        }
+        TestName::Mix if !matches!(of, Function::Mix(_)) => {
+            Some("the test mix needs a measure that is a mix, such as mix(fields) / count")
+        }
+        TestName::Location if !matches!(of, Function::Histogram(_)) => Some(
+            "the test location needs a measure that is a histogram, such as histogram(value_eur) / distinct(shipment)",
+        ),
+        TestName::Ratio | TestName::Mix | TestName::Location => None,
+        _ if is_share => {
+            Some("only the tests ratio, mix and location judge a measure that is a ratio")
+        }
         TestName::Sum if !matches!(of, Function::Sum(_)) => {
             Some("the test sum needs a measure that is a sum, such as sum(records)")
         }
@@ -493,9 +508,7 @@ fn misfit(test: TestName, measure: &Expression) -> Option<&'static str> {
             Some("the test regular needs the measure arrivals")
         }
         TestName::Regular => None,
-        _ if matches!(of, Function::Mix(_) | Function::Arrivals) => {
-            Some("this test needs a number: count, sum, distinct or walk")
-        }
+        _ if !is_number => Some("this test needs a number: count, sum, distinct or walk"),
         _ => None,
     }
 }

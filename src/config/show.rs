@@ -173,6 +173,13 @@ fn detection(detection: &Detection) -> YamlOwned {
         Test::Ratio { trials_min } => members.push(("min_trials", number(trials_min as f64))),
         Test::Rule { at_least } => members.push(("at_least", number(at_least as f64))),
         Test::Mix { trials_min } => members.push(("min_trials", number(trials_min as f64))),
+        Test::Location {
+            direction,
+            trials_min,
+        } => members.extend([
+            ("direction", text(direction.name())),
+            ("min_trials", number(trials_min as f64)),
+        ]),
         Test::Sum | Test::Cumulative | Test::Regular | Test::FirstSeen | Test::Rare => {}
     }
     if !policy.enabled {

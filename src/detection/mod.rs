@@ -56,6 +56,13 @@ pub enum Test {
         /// Events in the window below which the mix is not judged.
         trials_min: u64,
     },
+    /// A histogram: whether all values have moved.
+    Location {
+        /// Which way.
+        direction: Direction,
+        /// Values in the window below which they are not judged.
+        trials_min: u64,
+    },
     /// A count that is a little higher than usual for many windows on end.
     Cumulative,
     /// Arrivals more regular than chance, of an entity whose arrivals were not.
@@ -79,6 +86,7 @@ impl Test {
             Test::Sum => "sum",
             Test::Ratio { .. } => "ratio",
             Test::Mix { .. } => "mix",
+            Test::Location { .. } => "location",
             Test::Cumulative => "cumulative",
             Test::Regular => "regular",
             Test::FirstSeen => "first_seen",

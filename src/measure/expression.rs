@@ -19,6 +19,8 @@ pub enum Function {
     Walk(Member),
     /// How often each category occurs.
     Mix(Dimension),
+    /// How large a quantity is, event by event.
+    Histogram(Quantity),
     /// When something arrived.
     Arrivals,
 }
@@ -71,7 +73,11 @@ impl Term {
             | Function::Walk(member)
             | Function::Mix(Dimension::Member(member)) => Some(member),
             Function::Mix(Dimension::Chapter) => Some(Member::Commodity),
-            Function::Count | Function::Sum(_) | Function::Mix(_) | Function::Arrivals => None,
+            Function::Count
+            | Function::Sum(_)
+            | Function::Mix(_)
+            | Function::Histogram(_)
+            | Function::Arrivals => None,
         };
         own.into_iter()
             .chain(self.filters.iter().filter_map(Filter::member))
@@ -101,17 +107,20 @@ impl Term {
             Member::named(name)
                 .ok_or_else(|| format!("`{name}` is no member of an event that can be told apart"))
         };
+        let quantity = |name: &str| {
+            Quantity::named(name).ok_or_else(|| {
+                let names = Quantity::ALL.map(Quantity::name);
+                format!(
+                    "`{name}` is no number of an event; {} are",
+                    names.join(", ")
+                )
+            })
+        };
         let function = match name {
             "count" => Function::Count,
             "arrivals" => Function::Arrivals,
-            "sum" => {
-                let name = argument("records")?;
-                let quantity = Quantity::named(name).ok_or_else(|| {
-                    let names = Quantity::ALL.map(Quantity::name);
-                    format!("`{name}` cannot be summed; {} can", names.join(", "))
-                })?;
-                Function::Sum(quantity)
-            }
+            "sum" => Function::Sum(quantity(argument("records")?)?),
+            "histogram" => Function::Histogram(quantity(argument("value_eur")?)?),
             "distinct" => Function::Distinct(member(argument("seller")?)?),
             "walk" => Function::Walk(member(argument("shipment")?)?),
             "mix" => {
@@ -122,7 +131,7 @@ impl Term {
             }
             _ => {
                 return Err(format!(
-                    "`{text}` is no measure; write count, count(relation=none), sum(records), distinct(seller), walk(shipment), mix(fields), arrivals, or a ratio of two, such as distinct(shipment) / count"
+                    "`{text}` is no measure; write count, count(relation=none), sum(records), distinct(seller), walk(shipment), mix(fields), histogram(value_eur), arrivals, or a ratio of two, such as distinct(shipment) / count"
                 ));
             }
         };
@@ -152,6 +161,10 @@ impl fmt::Display for Term {
             Function::Mix(dimension) => {
                 arguments.push(dimension.to_string());
                 "mix"
+            }
+            Function::Histogram(quantity) => {
+                arguments.push(quantity.name().to_owned());
+                "histogram"
             }
         };
         arguments.extend(self.filters.iter().map(Filter::to_string));
@@ -232,6 +245,7 @@ mod tests {
             "walk(shipment) / distinct(shipment)",
             "mix(fields)",
             "mix(value_band) / count",
+            "histogram(value_eur) / distinct(shipment)",
             "arrivals",
         ] {
             assert_eq!(Expression::parse(text).unwrap().to_string(), text);
@@ -261,6 +275,7 @@ mod tests {
             "count(page=few)",
             "count(relation=none",
             "mix(colour)",
+            "histogram(seller)",
         ] {
             assert!(Expression::parse(text).unwrap_err().len() > 15, "{text}");
         }

@@ -1,6 +1,6 @@
 //! What a term that is more than a number keeps.
 
-use super::{Arrivals, Distinct, Function, Tally, Term, ValueHasher, Walk};
+use super::{Arrivals, Distinct, Function, Sizes, Tally, Term, ValueHasher, Walk};
 use crate::domain::Event;
 
 /// The state of one term for one entity.
@@ -12,6 +12,8 @@ pub enum Sketch {
     Walk(Walk),
     /// Of `mix`.
     Tally(Tally),
+    /// Of `histogram`, in hundredths of the quantity's unit.
+    Histogram(Sizes),
     /// Of `arrivals`.
     Arrivals(Arrivals),
 }
@@ -24,6 +26,7 @@ impl Sketch {
             Function::Distinct(_) => Some(Sketch::Distinct(Distinct::default())),
             Function::Walk(_) => Some(Sketch::Walk(Walk::default())),
             Function::Mix(_) => Some(Sketch::Tally(Tally::default())),
+            Function::Histogram(_) => Some(Sketch::Histogram(Sizes::default())),
             Function::Arrivals => Some(Sketch::Arrivals(Arrivals::default())),
         }
     }
@@ -47,6 +50,11 @@ impl Sketch {
                     tally.add(hasher.hash(category), category);
                 });
             }
+            (Sketch::Histogram(sizes), Function::Histogram(quantity)) => {
+                if let Some(value) = quantity.given(event) {
+                    sizes.add((100.0 * value).round() as u64);
+                }
+            }
             (Sketch::Arrivals(arrivals), Function::Arrivals) => arrivals.add(event.time),
             // A sketch is only ever made for its term.
             _ => {}
@@ -59,6 +67,7 @@ impl Sketch {
             (Sketch::Distinct(ours), Sketch::Distinct(theirs)) => ours.merge(theirs),
             (Sketch::Walk(ours), Sketch::Walk(theirs)) => ours.merge(theirs),
             (Sketch::Tally(ours), Sketch::Tally(theirs)) => ours.merge(theirs),
+            (Sketch::Histogram(ours), Sketch::Histogram(theirs)) => ours.merge(theirs),
             (Sketch::Arrivals(ours), Sketch::Arrivals(theirs)) => ours.merge(theirs),
             _ => {}
         }
@@ -70,17 +79,18 @@ impl Sketch {
             Sketch::Distinct(_) => Sketch::Distinct(Distinct::default()),
             Sketch::Walk(_) => Sketch::Walk(Walk::default()),
             Sketch::Tally(_) => Sketch::Tally(Tally::default()),
+            Sketch::Histogram(_) => Sketch::Histogram(Sizes::default()),
             Sketch::Arrivals(_) => Sketch::Arrivals(Arrivals::default()),
         };
     }
 
-    /// Its value as one number: different values, serials with a neighbour, sittings. A mix has
-    /// none.
+    /// Its value as one number: different values, serials with a neighbour, sittings. A mix or
+    /// a histogram has none.
     pub fn value(&self) -> u64 {
         match self {
             Sketch::Distinct(distinct) => distinct.estimate(),
             Sketch::Walk(walk) => walk.steps().adjacent,
-            Sketch::Tally(_) => 0,
+            Sketch::Tally(_) | Sketch::Histogram(_) => 0,
             Sketch::Arrivals(arrivals) => arrivals.sittings(),
         }
     }
@@ -91,6 +101,7 @@ impl Sketch {
             Sketch::Distinct(distinct) => distinct.heap_bytes(),
             Sketch::Walk(walk) => walk.heap_bytes(),
             Sketch::Tally(tally) => tally.heap_bytes(),
+            Sketch::Histogram(sizes) => sizes.heap_bytes(),
             Sketch::Arrivals(arrivals) => arrivals.heap_bytes(),
         }
     }

@@ -1,8 +1,9 @@
 //! Judge: one group's windows, entities and baselines.
 
 use super::baseline::{
-    CumulativeSeries, FirstSeenSeries, Judged, Learning, MixSeries, MixValues, RareSeries,
-    RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries, SumValues,
+    CumulativeSeries, FirstSeenSeries, Judged, Learning, LocationSeries, LocationValues, MixSeries,
+    MixValues, RareSeries, RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries,
+    SumValues,
 };
 use super::entities::Entities;
 use super::windows::Window;
@@ -22,6 +23,7 @@ enum Baselines {
     Sum(SumSeries),
     Ratio(RatioSeries),
     Mix(MixSeries),
+    Location(LocationSeries),
     Cumulative(CumulativeSeries),
     Regular(RegularSeries),
     FirstSeen(FirstSeenSeries),
@@ -82,6 +84,10 @@ impl GroupJudge {
                     Baselines::Ratio(RatioSeries::new(trials_min, learning))
                 }
                 Test::Mix { trials_min } => Baselines::Mix(MixSeries::new(trials_min, learning)),
+                Test::Location {
+                    direction,
+                    trials_min,
+                } => Baselines::Location(LocationSeries::new(direction, trials_min, learning)),
                 Test::Cumulative => {
                     Baselines::Cumulative(CumulativeSeries::new(series.span, learning))
                 }
@@ -151,7 +157,6 @@ impl GroupJudge {
                             spec,
                             p_max: PValue::new(FINDING_P_MAX),
                             observer,
-                            appeared: PValue::ONE,
                         };
                         judgements.push(judge(series, spec, tally));
                     }
@@ -180,6 +185,7 @@ impl GroupJudge {
                     Baselines::Sum(sum) => sum.next_day(),
                     Baselines::Ratio(ratio) => ratio.next_day(),
                     Baselines::Mix(mix) => mix.next_day(),
+                    Baselines::Location(location) => location.next_day(),
                     Baselines::Cumulative(cumulative) => cumulative.next_day(),
                     Baselines::Rare(rare) => rare.next_day(),
                     Baselines::Regular(_) | Baselines::FirstSeen(_) | Baselines::Rule(..) => {}
@@ -218,6 +224,7 @@ impl GroupJudge {
                 Baselines::Sum(sum) => sum.keep(&marks),
                 Baselines::Ratio(ratio) => ratio.keep(&marks),
                 Baselines::Mix(mix) => mix.keep(&marks),
+                Baselines::Location(location) => location.keep(&marks),
                 Baselines::Cumulative(cumulative) => cumulative.keep(&marks),
                 Baselines::Regular(regular) => regular.keep(&marks),
                 Baselines::FirstSeen(edges) => edges.keep(&marks),
@@ -277,6 +284,7 @@ impl GroupJudge {
             Baselines::Sum(sum) => sum.bytes(),
             Baselines::Ratio(ratio) => ratio.bytes(),
             Baselines::Mix(mix) => mix.bytes(),
+            Baselines::Location(location) => location.bytes(),
             Baselines::Cumulative(cumulative) => cumulative.bytes(),
             Baselines::Regular(regular) => regular.bytes(),
             Baselines::FirstSeen(edges) => edges.bytes(),
@@ -298,8 +306,6 @@ struct Tally<'a, 'o> {
     /// What is less likely than this is a finding.
     p_max: PValue,
     observer: &'a mut Option<ScoreObserver<'o>>,
-    /// How likely the entity that is added next was to appear.
-    appeared: PValue,
 }
 
 impl Tally<'_, '_> {
@@ -328,7 +334,6 @@ impl Tally<'_, '_> {
                 observed,
                 expected,
                 tail,
-                appeared: self.appeared,
                 maturity: entity.maturity(end),
             });
         }
@@ -395,16 +400,10 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
         Baselines::Rate(rate) => {
             let observed = of_everybody(entities, window, spec.of);
             rate.judge(all, classes, &observed, start, |row, forecast, tail| {
-                if tally.observer.is_some() {
-                    let came = observed[row] > 0;
-                    tally.appeared = if came {
-                        forecast.law.not_zero()
-                    } else {
-                        PValue::ONE
-                    };
+                if let Some(tail) = tail {
+                    let judged = Judged::new(forecast.law.mean(), tail);
+                    tally.add(row, observed[row] as f64, judged);
                 }
-                let judged = Judged::new(forecast.law.mean(), tail);
-                tally.add(row, observed[row] as f64, judged);
                 1.0
             });
         }
@@ -457,6 +456,24 @@ fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 .collect();
             mix.judge(all, classes, &appeared, |row, observed, judged, part| {
                 tally.add_of(row, observed, judged, part);
+            });
+        }
+        Baselines::Location(location) => {
+            let appeared: Vec<LocationValues<'_>> = in_key_order(entities, window)
+                .filter_map(|row| match window.sketch(row, spec.of) {
+                    Some(Sketch::Histogram(histogram)) => Some(LocationValues {
+                        row,
+                        histogram,
+                        things: match spec.per {
+                            Some(per) => window.value(row, per),
+                            None => histogram.counts().iter().sum(),
+                        },
+                    }),
+                    _ => None,
+                })
+                .collect();
+            location.judge(all, classes, &appeared, |row, observed, judged| {
+                tally.add(row, observed, judged);
             });
         }
         Baselines::Regular(regular) => {

@@ -139,10 +139,6 @@ pub struct TestedEntity<'a> {
     pub expected: f64,
     /// Conservative p-value and the probability of the value itself.
     pub tail: crate::statistics::Tail,
-    /// How likely it was to appear at all; 1 where that is not modelled or it did not. A p-value
-    /// over this is one given that it came: what to judge those by that were picked because they
-    /// came.
-    pub appeared: PValue,
     /// How much history the entity has.
     pub maturity: Maturity,
 }

@@ -77,7 +77,7 @@ fn judge(
     let mut judged = vec![None; all.len()];
     let start = START + Span::hours(hour);
     series.judge(all, 1, observed, start, |row, forecast, tail| {
-        judged[row] = Some((forecast.law.mean(), tail));
+        judged[row] = tail.map(|tail| (forecast.law.mean(), tail));
         1.0
     });
     judged
@@ -93,8 +93,9 @@ fn taught(direction: Direction, traffic: &mut Traffic, all: &[Entity], hours: i6
     series
 }
 
+/// 1 for who was not tested.
 fn p_of(judged: &[Option<(f64, Tail)>], row: usize) -> f64 {
-    judged[row].unwrap().1.p().get()
+    judged[row].map_or(1.0, |(_, tail)| tail.p().get())
 }
 
 /// Days until a count that grows by so much a day is told of, and by what factor the baseline has

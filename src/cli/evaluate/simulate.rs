@@ -10,6 +10,7 @@ use crate::alert::{AlertSettings, Alerting};
 use crate::cli::Failure;
 use crate::cli::simulate::{Hubs, Splits};
 use crate::config::Config;
+use crate::detection::Test;
 use crate::domain::{Alert, AlertStatus, Label, RegimeLabel, Span, entity_members, label_of};
 use crate::engine::{Back, EngineSettings, Front, Step};
 use crate::evaluate::{
@@ -389,7 +390,15 @@ impl Judge {
     }
 
     fn sweep(&mut self, judgements: &[Judgement]) -> Result<(), Failure> {
-        for alert in self.looser.step(judgements) {
+        let is_rule = |name: &str| {
+            let mut detections = self.settings.plan.detections.iter();
+            detections.any(|one| one.name == name && matches!(one.test, Test::Rule { .. }))
+        };
+        for mut alert in self.looser.step(judgements) {
+            if is_rule(&alert.detection) {
+                // It fires whatever the budget.
+                alert.false_alarms_per_day = f64::MIN_POSITIVE;
+            }
             if alert.status == AlertStatus::Firing {
                 self.noted
                     .insert(alert.id.clone(), alert.false_alarms_per_day);

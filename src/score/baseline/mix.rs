@@ -12,6 +12,7 @@
 
 use super::evidence::{Evidence, Learning};
 use super::rate::trust;
+use super::scatter::Scatter;
 use super::{Judged, keep_rows};
 use crate::score::class::CommonModeSketch;
 use crate::score::entities::Entity;
@@ -20,13 +21,10 @@ use compact_str::CompactString;
 
 /// Categories of a class that are told apart; further ones are one.
 const CATEGORIES_MAX: usize = 40;
-/// Correlation within a window, before anything was seen, and for how many windows that stands.
+/// Variance between windows, before anything was seen.
 const WITHIN_INITIAL: f64 = 0.05;
-const WITHIN_WINDOWS: f64 = 20.0;
-const WITHIN_MIN: f64 = 0.002;
-const WITHIN_MAX: f64 = 0.5;
-/// A window's squared deviation beyond so many times the usual is learnt as if it stood there.
-const SQUARE_MAX: f64 = 25.0;
+/// No window says more than that its trials are alike to this degree.
+const CORRELATION_MAX: f64 = 0.5;
 /// Correlation between the entities of a class, before anything was seen, and for how many windows
 /// that stands.
 const BETWEEN_INITIAL: f64 = 0.05;
@@ -54,16 +52,28 @@ pub(in crate::score) struct MixValues<'v> {
     pub(in crate::score) hits: Vec<(&'v str, u64)>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct MixClass {
     names: Vec<CompactString>,
     /// Discounted hits per category, and trials.
     hits: Vec<f64>,
     trials: f64,
-    /// Sum of correlations within windows, and their number.
-    within: [f64; 2],
-    /// The same of entities around their class.
+    /// Of windows around their entity.
+    scatter: Scatter,
+    /// Sum of correlations between the entities of the class, and their number.
     between: [f64; 2],
+}
+
+impl Default for MixClass {
+    fn default() -> Self {
+        MixClass {
+            names: Vec::new(),
+            hits: Vec::new(),
+            trials: 0.0,
+            scatter: Scatter::new(WITHIN_INITIAL),
+            between: [0.0; 2],
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -116,12 +126,14 @@ impl MixSeries {
             let counts = class.counts(values);
             let shares = class.shares_of(baseline, full, &common[number]);
             let n = values.trials as f64;
-            let within = class.within();
             let mut weight = 1.0;
             if class.trials >= CLASS_TRIALS_MIN {
                 let [seen] = baseline.trials.effective(full);
                 let doubt = 1.0 / (seen + class.lent() + 1.0);
-                let concentration = 1.0 / (within + doubt).min(WITHIN_MAX) - 1.0;
+                // The correlation of trials at which n of them scatter so.
+                let beyond = class.scatter.of(n) + doubt - 1.0 / n;
+                let correlation = beyond / (1.0 - 1.0 / n).max(0.5);
+                let concentration = 1.0 / correlation.clamp(1e-6, CORRELATION_MAX) - 1.0;
                 if values.trials >= self.trials_min {
                     let occurring = counts.iter().filter(|count| **count > 0).count() as f64;
                     let strongest = (0..counts.len())
@@ -148,7 +160,7 @@ impl MixSeries {
                 }
             }
             // A window's trials are alike: they say no more than so many independent ones.
-            let independent = weight * n / (1.0 + (n - 1.0) * within);
+            let independent = weight * class.scatter.independent(n);
             baseline.trials.learn(&self.learning, [independent]);
             baseline.hits.resize_with(counts.len(), Evidence::default);
             now[number].trials += independent;
@@ -204,7 +216,8 @@ impl MixSeries {
             let shares = class.shares_of(&self.baselines[values.row], full, &ones);
             for (category, count) in class.counts(values).into_iter().enumerate() {
                 let share = shares[category];
-                let scatter = class.within() * (1.0 - share) / share;
+                let (_, within) = class.scatter.fit();
+                let scatter = within * (1.0 - share) / share;
                 let expected = values.trials as f64 * share;
                 sketches[number][category].add(count, expected, scatter, entity.pool);
             }
@@ -276,12 +289,6 @@ impl MixClass {
             .collect()
     }
 
-    fn within(&self) -> f64 {
-        let [sum, windows] = self.within;
-        let correlation = (sum + WITHIN_WINDOWS * WITHIN_INITIAL) / (windows + WITHIN_WINDOWS);
-        correlation.clamp(WITHIN_MIN, WITHIN_MAX)
-    }
-
     /// Trials that the class's mix stands for with an entity.
     fn lent(&self) -> f64 {
         let [sum, windows] = self.between;
@@ -296,13 +303,9 @@ impl MixClass {
             return;
         }
         let seen = counts.iter().map(|count| *count as f64 / n);
-        let Some(mean) = mean_square(seen, shares) else {
-            return;
-        };
-        let known = 1.0 / n + doubt;
-        let usual = self.within() + known;
-        let correlation = (mean.min(SQUARE_MAX * usual) - known) / (1.0 - 1.0 / n);
-        self.within = remembered(self.within, correlation);
+        if let Some(mean) = mean_square(seen, shares) {
+            self.scatter.learn(n, mean, doubt);
+        }
     }
 
     /// An entity's own mix, from so many trials, beside its class's.
@@ -332,13 +335,15 @@ impl MixBaseline {
     }
 }
 
-/// Mean over the categories of how far shares are from what is expected, over what a single trial
-/// would be.
+/// How far shares are from what is expected, squared, over the variance of a single trial; over all
+/// categories.
 fn mean_square(seen: impl Iterator<Item = f64>, expected: &[f64]) -> Option<f64> {
-    let squares = seen.zip(expected).map(|(seen, expected)| {
-        (seen - expected).powi(2) / (expected * (1.0 - expected)).max(1e-3)
-    });
-    (!expected.is_empty()).then(|| squares.sum::<f64>() / expected.len() as f64)
+    let (mut square, mut of_one) = (0.0, 0.0);
+    for (seen, expected) in seen.zip(expected) {
+        square += (seen - expected).powi(2);
+        of_one += expected * (1.0 - expected);
+    }
+    (of_one > 0.0).then(|| square / of_one)
 }
 
 fn remembered([sum, windows]: [f64; 2], value: f64) -> [f64; 2] {

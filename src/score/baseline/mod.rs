@@ -6,6 +6,7 @@
 mod cumulative;
 mod evidence;
 mod first_seen;
+mod location;
 mod mix;
 mod overdispersion;
 mod rare;
@@ -13,6 +14,7 @@ mod rate;
 mod ratio;
 mod regular;
 mod rule;
+mod scatter;
 mod sum;
 
 use crate::statistics::Tail;
@@ -20,6 +22,7 @@ use crate::statistics::Tail;
 pub(super) use cumulative::CumulativeSeries;
 pub(super) use evidence::Learning;
 pub(super) use first_seen::FirstSeenSeries;
+pub(super) use location::{LocationSeries, LocationValues};
 pub(super) use mix::{MixSeries, MixValues};
 pub(super) use rare::RareSeries;
 pub(super) use rate::RateSeries;

@@ -22,6 +22,8 @@ use crate::statistics::{NegativeBinomial, PValue, Tail};
 
 /// Days on which a count must have been reached to be known.
 const PEAK_DAYS: usize = 3;
+/// What counts as one while an entity is young.
+const YOUNG_DAY: Span = Span::hours(6);
 /// A count this much above a known one is as good as known.
 const PEAK_MARGIN: f64 = 1.25;
 /// Counts less unlikely than this need no explanation.
@@ -60,7 +62,8 @@ struct RateBaseline {
 ///
 /// Who fetches everything every six hours is quiet in most windows and loud in some: no count
 /// distribution around a mean has such a tail. What was reached on three days, and at such an
-/// hour, is no news on a fourth, so p is at least how often that is.
+/// hour, is no news on a fourth, so p is at least how often that is. While an entity is young its
+/// days are quarters of a day: of what it usually does nobody knows more.
 #[derive(Clone, Copy, Debug, Default)]
 struct Peaks {
     /// Of the days before, largest first.
@@ -88,6 +91,7 @@ impl Peaks {
         }
     }
 
+    /// A day has passed, or what counts as one.
     fn next_day(&mut self) {
         for (days, today) in self.days.iter_mut().zip(&mut self.today) {
             let mut peak = std::mem::take(today);
@@ -159,15 +163,15 @@ impl RateSeries {
     }
 
     /// Judges the window that started at `start`, whose values are `observed`, one per entity;
-    /// tells `each` of every entity that could be judged what was expected and how far out its
-    /// value is; learns, from each window as much as `each` says, from 0 to 1.
+    /// tells `each` of every entity that could be judged what was expected and, where its value can
+    /// be news, how far out it is; learns, from each window as much as `each` says, from 0 to 1.
     pub(in crate::score) fn judge(
         &mut self,
         entities: &[Entity],
         classes: usize,
         observed: &[u64],
         start: EventTime,
-        mut each: impl FnMut(usize, &Forecast, Tail) -> f64,
+        mut each: impl FnMut(usize, &Forecast, Option<Tail>) -> f64,
     ) {
         self.grow(entities.len(), classes);
         let contexts = self.contexts(entities, observed, start);
@@ -195,7 +199,8 @@ impl RateSeries {
             if x > 0.0 {
                 let level = context.level.max(MEAN_MIN);
                 if x > predictive.mean() {
-                    tail = baseline.peaks.known(x, level, tail, exposure);
+                    let known = |tail| baseline.peaks.known(x, level, tail, exposure);
+                    tail = tail.map(known);
                 }
                 baseline.peaks.learn(x, level);
             }
@@ -211,7 +216,7 @@ impl RateSeries {
             if settled >= SETTLED_MIN {
                 let (mean, reach) = (variance.mean, variance.reach(&usual));
                 value = x.clamp(mean - reach, mean + reach);
-                weight *= trust(tail.p());
+                weight *= tail.map_or(1.0, |tail| trust(tail.p()));
             }
             let keep = self.learning.keep;
             let amounts = [weight * value, weight * context.level];
@@ -220,6 +225,13 @@ impl RateSeries {
                 .overdispersion
                 .learn(x, &variance, &usual, weight, keep);
             deviations[class].add(x, &variance, &usual);
+        }
+        if (start + self.window).floor(YOUNG_DAY) == start + self.window {
+            for baseline in &mut self.baselines {
+                if baseline.rate.settled_share(full) < SETTLED_MIN {
+                    baseline.peaks.next_day();
+                }
+            }
         }
         for (class, deviations) in self.classes.iter_mut().zip(&deviations) {
             let keep = f64::from(self.learning.keep);
@@ -352,22 +364,26 @@ fn own_prior(amount: f64, exposure: f64) -> Option<Prior> {
     })
 }
 
-/// How far out `x` is. An entity is born by its first event, so that its first count is at least
-/// 1: what is asked is how likely it was among those.
-fn tail_of(predictive: &NegativeBinomial, x: f64, direction: Direction, newborn: bool) -> Tail {
-    if newborn {
-        let born = predictive.not_zero();
-        return match direction {
-            Direction::Up => predictive.upper(x).given(born),
-            Direction::Down => Tail::NONE,
-            Direction::Both => predictive.upper(x).given(born).two_sided(),
-        };
-    }
+/// How far out `x` is; `None` where it cannot be news.
+///
+/// Who did not appear did not do too much. So what is asked of a count that may be too large is how
+/// likely it was among those of at least one, and only those who appeared are tested. A buyer
+/// comes for a few days in a life; how likely it was to come at all on this one is a question for
+/// which no baseline of its own is old enough. The same holds for whatever an entity was born by.
+fn tail_of(
+    predictive: &NegativeBinomial,
+    x: f64,
+    direction: Direction,
+    newborn: bool,
+) -> Option<Tail> {
+    let among_those_who_came = || predictive.upper(x).given(predictive.not_zero());
     match direction {
-        Direction::Up => predictive.upper(x),
-        Direction::Down => predictive.lower(x),
-        Direction::Both if x > predictive.mean() => predictive.upper(x).two_sided(),
-        Direction::Both => predictive.lower(x).two_sided(),
+        Direction::Up => (x > 0.0).then(among_those_who_came),
+        Direction::Down if newborn => None,
+        Direction::Down => Some(predictive.lower(x)),
+        Direction::Both if newborn => Some(among_those_who_came().two_sided()),
+        Direction::Both if x > predictive.mean() => Some(predictive.upper(x).two_sided()),
+        Direction::Both => Some(predictive.lower(x).two_sided()),
     }
 }
 

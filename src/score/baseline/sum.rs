@@ -53,6 +53,30 @@ pub(in crate::score) struct SumValues<'v> {
     pub(in crate::score) sizes: &'v [Sizes],
 }
 
+/// A sum that was unlikely, and how much of it is not to be learnt.
+#[derive(Clone, Copy, Debug)]
+struct Doubted {
+    sum: f64,
+    summands: f64,
+    doubt: f64,
+}
+
+impl Doubted {
+    /// Takes it out of the sizes of its class. Which of them were its own is not kept: the largest
+    /// that fit into it are taken to be, or else one export would make the next one usual for
+    /// everybody.
+    fn take_from(self, counts: &mut [f64; SIZE_BUCKETS]) {
+        let (mut sum, mut summands) = (self.sum, self.summands);
+        for (bucket, count) in counts.iter_mut().enumerate().rev() {
+            let smallest = Sizes::bound(bucket) / std::f64::consts::SQRT_2;
+            let fit = (sum / smallest).min(summands).min(*count).floor();
+            *count -= self.doubt * fit;
+            sum -= fit * smallest;
+            summands -= fit;
+        }
+    }
+}
+
 /// What a class knows of the sizes of summands.
 #[derive(Clone, Debug)]
 struct SizeClass {
@@ -96,6 +120,7 @@ impl SumSeries {
         let full = self.learning.windows_per_week;
         self.learn_means(entities, values, full);
         let mut deviations = vec![Deviations::default(); classes];
+        let mut doubted: Vec<Vec<Doubted>> = vec![Vec::new(); classes];
         for (row, (evidence, entity)) in self.means.iter_mut().zip(entities).enumerate() {
             let number = usize::from(entity.class);
             let class = &self.classes[number];
@@ -110,13 +135,21 @@ impl SumSeries {
                 let expected = variance.mean;
                 each(row, Judged::new(expected, tail));
                 weight = trust(tail.p());
+                if weight < 1.0 {
+                    doubted[number].push(Doubted {
+                        sum,
+                        summands,
+                        doubt: 1.0 - weight,
+                    });
+                }
                 deviations[number].add(sum, &variance, &class.overdispersion.fit);
             }
             evidence.learn(&self.learning, [weight * sum, weight * summands]);
         }
         let keep = f64::from(self.learning.keep);
         for (number, class) in self.classes.iter_mut().enumerate() {
-            class.learn(values.sizes.get(number), &deviations[number], keep);
+            let sizes = values.sizes.get(number);
+            class.learn(sizes, &doubted[number], &deviations[number], keep);
         }
     }
 
@@ -234,18 +267,26 @@ impl SizeClass {
         (fall / stretch).clamp(TAIL_INDEX_MIN, TAIL_INDEX_MAX)
     }
 
-    fn learn(&mut self, sizes: Option<&Sizes>, deviations: &Deviations, keep: f64) {
+    fn learn(
+        &mut self,
+        sizes: Option<&Sizes>,
+        doubted: &[Doubted],
+        deviations: &Deviations,
+        keep: f64,
+    ) {
         self.overdispersion.learn(deviations, keep);
         self.summands *= keep;
         self.above.iter_mut().for_each(|above| *above *= keep);
         let Some(sizes) = sizes else { return };
-        let mut above = 0;
-        for (bucket, count) in sizes.counts().iter().enumerate().rev() {
+        let mut counts = sizes.counts().map(|count| count as f64);
+        doubted.iter().for_each(|one| one.take_from(&mut counts));
+        let mut above = 0.0;
+        for (bucket, count) in counts.iter().enumerate().rev() {
             // A bucket holds sizes on both sides of a cut that falls into it: all count.
             above += count;
-            self.above[bucket] += above as f64;
+            self.above[bucket] += above;
         }
-        self.summands += above as f64;
+        self.summands += above;
     }
 }
 
@@ -273,7 +314,7 @@ mod tests {
             sizes.add(one);
         }
         let mut class = SizeClass::default();
-        class.learn(Some(&sizes), &Deviations::default(), 1.0);
+        class.learn(Some(&sizes), &[], &Deviations::default(), 1.0);
         class.mean = total as f64 / 200_000.0;
         class
     }
@@ -308,6 +349,29 @@ mod tests {
         assert!(p(&class, 30.0, 20_000.0) < 1e-3);
         assert!(p(&class, 30.0, 200_000.0) <= p(&class, 30.0, 20_000.0));
         assert_eq!(p(&class, 3.0, 0.0), 1.0);
+    }
+
+    #[test]
+    fn what_one_took_does_not_become_usual_for_all() {
+        let mut rng = Pcg64::seed_from_u64(10);
+        let (mut doubting, mut trusting) = (class(&mut rng), class(&mut rng));
+        let before = p(&doubting, 30.0, 20_000.0);
+        let mut window = Sizes::default();
+        [5_000, 5_000, 5_000, 20, 30, 40]
+            .into_iter()
+            .for_each(|size| window.add(size));
+        let export = Doubted {
+            sum: 15_020.0,
+            summands: 4.0,
+            doubt: 0.9,
+        };
+        let none = Deviations::default();
+        for _ in 0..20 {
+            doubting.learn(Some(&window), &[export], &none, 1.0);
+            trusting.learn(Some(&window), &[], &none, 1.0);
+        }
+        let (doubting, trusting) = (p(&doubting, 30.0, 20_000.0), p(&trusting, 30.0, 20_000.0));
+        assert!(doubting < 0.2 * trusting, "{before} {doubting} {trusting}");
     }
 
     #[test]

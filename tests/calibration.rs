@@ -32,8 +32,10 @@ struct Bound {
 }
 
 const BOUNDS: &[Bound] = &[
-    bound("actor_volume_surge", Span::minutes(5), Some(0.03)),
-    bound("actor_volume_surge", Span::HOUR, Some(0.06)),
+    // Among those who came a count is how long their sittings are: that sittings are longer or
+    // shorter than any one law has them shows here, where windows without anybody hid it before.
+    bound("actor_volume_surge", Span::minutes(5), Some(0.1)),
+    bound("actor_volume_surge", Span::HOUR, Some(0.1)),
     bound("route_volume_shift", Span::HOUR, Some(0.03)),
     bound("seller_volume_surge", Span::HOUR, Some(0.03)),
     bound("third_party_egress", Span::HOUR, Some(0.03)),

@@ -235,7 +235,7 @@ impl Alerting {
     }
 
     fn is_rule(&self, detection: usize) -> bool {
-        matches!(self.plan.detections[detection].test, Test::Rule { .. })
+        self.plan.detections[detection].test.is_rule()
     }
 
     /// What is unlikely enough to open an episode, or to keep one open: the strongest window per
@@ -384,7 +384,7 @@ impl Alerting {
 
     fn severity(&self, detection: &Detection, finding: &Finding, strength: f64) -> Severity {
         let base = detection.policy.severity;
-        if matches!(detection.test, Test::Rule { .. }) {
+        if detection.test.is_rule() {
             return base;
         }
         if finding.maturity != Maturity::Mature {

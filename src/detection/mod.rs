@@ -79,6 +79,11 @@ pub enum Test {
 }
 
 impl Test {
+    /// Whether it fires whenever it is met, whatever the budget.
+    pub fn is_rule(self) -> bool {
+        matches!(self, Test::Rule { .. })
+    }
+
     /// As the configuration writes it.
     pub fn name(self) -> &'static str {
         match self {

@@ -158,6 +158,46 @@ fn an_entity_that_stops_is_unlikely_while_it_is_silent() {
 }
 
 #[test]
+fn only_who_came_is_tested_for_too_much() {
+    let all = entities(40);
+    let mut traffic = Traffic::new(40, 0.3, 31);
+    let mut series = taught(Direction::Up, &mut traffic, &all, 100);
+    let mut observed = traffic.hour(100, 1.0);
+    observed[..20].fill(0);
+    observed[20..].fill(1);
+    let judged = judge(&mut series, &all, &observed, 100);
+    assert!(judged[..20].iter().all(Option::is_none));
+    // One is the least there can be of who came: no news.
+    assert!((20..40).all(|row| p_of(&judged, row) > 1.0 - 1e-9));
+}
+
+#[test]
+fn who_fetches_every_six_hours_is_known_on_the_first_day() {
+    let all = entities(60);
+    let mut series = RateSeries::new(
+        Direction::Up,
+        Span::HOUR,
+        Learning::new(Span::HOUR, HALF_LIFE),
+    );
+    let mut ps = Vec::new();
+    for hour in 0..24 {
+        // The same at every hour: the class has no season.
+        let usual = |row: usize| 2 + (row as u64 + hour as u64) % 3;
+        let mut observed: Vec<u64> = (0..all.len()).map(usual).collect();
+        observed[0] = if hour % 6 == 3 { 75 } else { 0 };
+        // Another does so once, in the evening.
+        observed[1] = if hour == 21 { 75 } else { observed[1] };
+        let judged = judge(&mut series, &all, &observed, hour);
+        if hour % 6 == 3 {
+            ps.push((p_of(&judged, 0), p_of(&judged, 1)));
+        }
+    }
+    let (known, new) = ps[3];
+    assert!(known > 1e-2, "{ps:?}");
+    assert!(new < 1e-3, "{ps:?}");
+}
+
+#[test]
 fn a_peak_for_everybody_is_nobodys_and_hides_nobody() {
     let (all, mut traffic) = (entities(200), Traffic::new(200, 0.2, 7));
     traffic.rates[7] = 40.0;

@@ -10,7 +10,6 @@ use crate::alert::{AlertSettings, Alerting};
 use crate::cli::Failure;
 use crate::cli::simulate::{Hubs, Splits};
 use crate::config::Config;
-use crate::detection::Test;
 use crate::domain::{Alert, AlertStatus, Label, RegimeLabel, Span, entity_members, label_of};
 use crate::engine::{Back, EngineSettings, Front, Step};
 use crate::evaluate::{
@@ -392,7 +391,7 @@ impl Judge {
     fn sweep(&mut self, judgements: &[Judgement]) -> Result<(), Failure> {
         let is_rule = |name: &str| {
             let mut detections = self.settings.plan.detections.iter();
-            detections.any(|one| one.name == name && matches!(one.test, Test::Rule { .. }))
+            detections.any(|one| one.test.is_rule() && one.name == name)
         };
         for mut alert in self.looser.step(judgements) {
             if is_rule(&alert.detection) {

@@ -12,7 +12,7 @@
 
 use super::evidence::{Evidence, Learning};
 use super::rate::trust;
-use super::scatter::Scatter;
+use super::scatter::{Remembered, Scatter};
 use super::{Judged, keep_rows};
 use crate::score::class::CommonModeSketch;
 use crate::score::entities::Entity;
@@ -25,16 +25,12 @@ const CATEGORIES_MAX: usize = 40;
 const WITHIN_INITIAL: f64 = 0.05;
 /// No window says more than that its trials are alike to this degree.
 const CORRELATION_MAX: f64 = 0.5;
-/// Correlation between the entities of a class, before anything was seen, and for how many windows
-/// that stands.
+/// Correlation between the entities of a class, before anything was seen.
 const BETWEEN_INITIAL: f64 = 0.05;
-const BETWEEN_WINDOWS: f64 = 20.0;
 const BETWEEN_MAX: f64 = 0.6;
 /// Trials of its own that an entity must have shown before it says how far windows and entities
 /// scatter: until then its windows depart from its class's mix, not from its own.
 const SEEN_MIN: f64 = 50.0;
-/// How fast a class forgets, per window of an entity.
-const MEMORY: f64 = 0.998;
 /// A category that is by less than this more frequent for everybody is not: a median moves a
 /// little by itself, and upwards half of the time.
 const COMMON_MIN: f64 = 1.1;
@@ -60,8 +56,8 @@ struct MixClass {
     trials: f64,
     /// Of windows around their entity.
     scatter: Scatter,
-    /// Sum of correlations between the entities of the class, and their number.
-    between: [f64; 2],
+    /// Correlation between the entities of the class.
+    between: Remembered,
 }
 
 impl Default for MixClass {
@@ -71,7 +67,7 @@ impl Default for MixClass {
             hits: Vec::new(),
             trials: 0.0,
             scatter: Scatter::new(WITHIN_INITIAL),
-            between: [0.0; 2],
+            between: Remembered::default(),
         }
     }
 }
@@ -126,12 +122,13 @@ impl MixSeries {
             let counts = class.counts(values);
             let shares = class.shares_of(baseline, full, &common[number]);
             let n = values.trials as f64;
+            let scatter = class.scatter.of(n);
             let mut weight = 1.0;
             if class.trials >= CLASS_TRIALS_MIN {
                 let [seen] = baseline.trials.effective(full);
                 let doubt = 1.0 / (seen + class.lent() + 1.0);
                 // The correlation of trials at which n of them scatter so.
-                let beyond = class.scatter.of(n) + doubt - 1.0 / n;
+                let beyond = scatter + doubt - 1.0 / n;
                 let correlation = beyond / (1.0 - 1.0 / n).max(0.5);
                 let concentration = 1.0 / correlation.clamp(1e-6, CORRELATION_MAX) - 1.0;
                 if values.trials >= self.trials_min {
@@ -160,7 +157,7 @@ impl MixSeries {
                 }
             }
             // A window's trials are alike: they say no more than so many independent ones.
-            let independent = weight * class.scatter.independent(n);
+            let independent = weight / scatter;
             baseline.trials.learn(&self.learning, [independent]);
             baseline.hits.resize_with(counts.len(), Evidence::default);
             now[number].trials += independent;
@@ -214,9 +211,9 @@ impl MixSeries {
             let class = &self.classes[number];
             let ones = vec![1.0; class.names.len()];
             let shares = class.shares_of(&self.baselines[values.row], full, &ones);
+            let (_, within) = class.scatter.fit();
             for (category, count) in class.counts(values).into_iter().enumerate() {
                 let share = shares[category];
-                let (_, within) = class.scatter.fit();
                 let scatter = within * (1.0 - share) / share;
                 let expected = values.trials as f64 * share;
                 sketches[number][category].add(count, expected, scatter, entity.pool);
@@ -291,8 +288,7 @@ impl MixClass {
 
     /// Trials that the class's mix stands for with an entity.
     fn lent(&self) -> f64 {
-        let [sum, windows] = self.between;
-        let correlation = (sum + BETWEEN_WINDOWS * BETWEEN_INITIAL) / (windows + BETWEEN_WINDOWS);
+        let correlation = self.between.mean(BETWEEN_INITIAL);
         1.0 / correlation.clamp(BETWEEN_INITIAL, BETWEEN_MAX) - 1.0
     }
 
@@ -316,7 +312,7 @@ impl MixClass {
             .map(|hits| (hits + 0.5) / (self.trials + 1.0))
             .collect();
         if let Some(mean) = mean_square(own.iter().copied(), &of_class) {
-            self.between = remembered(self.between, (mean - 1.0 / seen).max(0.0));
+            self.between.learn((mean - 1.0 / seen).max(0.0));
         }
     }
 }
@@ -344,10 +340,6 @@ fn mean_square(seen: impl Iterator<Item = f64>, expected: &[f64]) -> Option<f64>
         of_one += expected * (1.0 - expected);
     }
     (of_one > 0.0).then(|| square / of_one)
-}
-
-fn remembered([sum, windows]: [f64; 2], value: f64) -> [f64; 2] {
-    [MEMORY * sum + value, MEMORY * windows + 1.0]
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! How far the shares of windows scatter beyond what as many independent trials would.
+//! How far windows scatter around their entity, and entities around their class: variances that a
+//! class learns from one window of an entity after the other.
 //!
-//! Two things make them: the trials of one window are of unequal weight or come in clusters, so
+//! Two things make windows scatter beyond what as many independent trials would: the trials of one window are of unequal weight or come in clusters, so
 //! that n of them say as much as n / design (Kish, "Survey Sampling", 1965); and windows differ,
 //! however many trials they have. In units of a single trial's variance that of a share is
 //! `design / n + within`, a line in 1 / n, which is fitted by weighted least squares. Taken for one
@@ -19,6 +20,24 @@ const WITHIN_MAX: f64 = 0.5;
 const MEMORY: f64 = 0.998;
 /// A window that is farther out than this many times what is usual is learnt as if it stood there.
 const SQUARE_MAX: f64 = 16.0;
+
+/// A running mean that starts at a guess.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Remembered {
+    sum: f64,
+    windows: f64,
+}
+
+impl Remembered {
+    pub(super) fn learn(&mut self, value: f64) {
+        self.sum = MEMORY * self.sum + value;
+        self.windows = MEMORY * self.windows + 1.0;
+    }
+
+    pub(super) fn mean(&self, guess: f64) -> f64 {
+        (self.sum + INITIAL_WINDOWS * guess) / (self.windows + INITIAL_WINDOWS)
+    }
+}
 
 /// Weighted sums of 1, n, n², y and n y, where y is n times a window's squared deviation.
 #[derive(Clone, Copy, Debug)]
@@ -59,15 +78,11 @@ impl Scatter {
         (design, within.clamp(WITHIN_MIN, WITHIN_MAX))
     }
 
-    /// The variance of the share of n trials, over that of one.
+    /// The variance of the share of n trials, over that of one: they say as much as the inverse of
+    /// it in independent trials.
     pub(super) fn of(&self, n: f64) -> f64 {
         let (design, within) = self.fit();
         design / n + within
-    }
-
-    /// As many independent trials say as much as n do.
-    pub(super) fn independent(&self, n: f64) -> f64 {
-        1.0 / self.of(n)
     }
 
     /// A window of n trials was off by this square, over the variance of one trial, where what was

@@ -7,7 +7,6 @@
 //! while episodes are open.
 
 mod budget;
-mod calibration;
 mod episode;
 mod explain;
 mod policy;
@@ -25,7 +24,6 @@ use crate::domain::{
 use crate::limits::ALERTS_TOGETHER_MAX;
 use crate::score::{Finding, Judgement};
 use crate::statistics::PValue;
-use calibration::Calibration;
 use episode::{Decision, Episode, Episodes, Sighting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -107,7 +105,6 @@ pub struct Alerting {
     settings: AlertSettings,
     policy: Arc<AlertPolicy>,
     budget: Budget,
-    calibration: Calibration,
     bucket: TokenBucket,
     episodes: Episodes,
     muted: BTreeMap<Muted, u64>,
@@ -121,7 +118,6 @@ impl Alerting {
     pub fn new(plan: Arc<Plan>, settings: AlertSettings) -> Alerting {
         Alerting {
             budget: Budget::new(&plan, settings.false_alarms_per_day),
-            calibration: Calibration::default(),
             bucket: TokenBucket::new(settings.alerts_per_day_max),
             episodes: Episodes::new(settings.resolve_after, settings.cooldown),
             muted: BTreeMap::new(),
@@ -253,7 +249,10 @@ impl Alerting {
             let findings = &judgement.findings;
             let strengths: Vec<f64> = findings
                 .iter()
-                .map(|finding| self.strength(judgement, finding))
+                .map(|finding| {
+                    self.budget
+                        .false_alarms_per_day(judgement, finding.class, finding.p)
+                })
                 .collect();
             let together = match is_rule {
                 true => 1.0,
@@ -309,23 +308,7 @@ impl Alerting {
                     .or_insert(candidate);
             }
         }
-        for judgement in judgements {
-            self.calibration.learn(judgement);
-        }
         candidates.into_values().collect()
-    }
-
-    /// How many alarms a day at least this strong chance brings, by what small p-values of the
-    /// series have been worth so far.
-    fn strength(&self, judgement: &Judgement, finding: &Finding) -> f64 {
-        let ratio = match self.is_rule(self.plan.series[judgement.series].detection) {
-            true => 1.0,
-            false => self.calibration.ratio(judgement.series, finding.class),
-        };
-        ratio
-            * self
-                .budget
-                .false_alarms_per_day(judgement, finding.class, finding.p)
     }
 
     /// How many entities of a window would fire, where they are more than are told of. Such have a
@@ -454,8 +437,7 @@ impl Alerting {
     /// The p-value below which an entity of a class fires where a series makes so many tests a
     /// window, per class.
     pub fn threshold(&self, series: SeriesId, class: u8, tests: &[u64]) -> PValue {
-        let plain = self.budget.threshold(series, class, tests);
-        PValue::new(plain.get() / self.calibration.ratio(series, class))
+        self.budget.threshold(series, class, tests)
     }
 
     /// The open episodes' alerts, but for those that are muted by now.

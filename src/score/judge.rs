@@ -6,6 +6,7 @@ use super::baseline::{
     SumValues,
 };
 use super::entities::Entities;
+use super::recalibration::Recalibration;
 use super::windows::Window;
 use super::{
     CALIBRATION_LEVELS, Finding, Judgement, ScoreObserver, ScoreSettings, TestedEntity, Unseen,
@@ -35,6 +36,8 @@ enum Baselines {
 struct JudgedSeries {
     id: SeriesId,
     baselines: Baselines,
+    /// `None` for what is no model: a rule counts how often it was met.
+    recalibration: Option<Recalibration>,
 }
 
 /// All state of one group.
@@ -96,7 +99,13 @@ impl GroupJudge {
                 Test::Rare => Baselines::Rare(RareSeries::new(settings.half_life)),
                 Test::Rule { at_least } => Baselines::Rule(RuleSeries::default(), at_least),
             };
-            self.series.push(JudgedSeries { id, baselines });
+            let is_rule = plan.detections[series.detection].test.is_rule();
+            let recalibrated = !is_rule && !settings.ablation.recalibration;
+            self.series.push(JudgedSeries {
+                id,
+                baselines,
+                recalibration: recalibrated.then(|| Recalibration::new(settings.half_life)),
+            });
         }
     }
 
@@ -150,15 +159,19 @@ impl GroupJudge {
                         let decided = end + settings.allowed_lateness;
                         let classes = self.entities.classes();
                         let judgement = Judgement::new(series.id, window, decided, classes);
+                        if let Some(recalibration) = &mut series.recalibration {
+                            recalibration.refresh(end);
+                        }
                         let tally = Tally {
                             judgement,
+                            recalibration: series.recalibration.as_mut(),
                             entities: &self.entities,
                             window: &self.windows[number],
                             spec,
                             p_max: PValue::new(FINDING_P_MAX),
                             observer,
                         };
-                        judgements.push(judge(series, spec, tally));
+                        judgements.push(judge(&mut series.baselines, spec, tally));
                     }
                 }
             }
@@ -254,7 +267,14 @@ impl GroupJudge {
             let p_of_class: Vec<PValue> = (0..tests.len())
                 .map(|class| threshold(series.id, class as u8, &tests))
                 .collect();
-            let p = |row: usize| p_of_class[usize::from(all[row].class)];
+            let p = |row: usize, expected: f64| {
+                let class = all[row].class;
+                let p = p_of_class[usize::from(class)];
+                match &series.recalibration {
+                    Some(recalibration) => recalibration.quantile(class, expected, p),
+                    None => p,
+                }
+            };
             for (row, expected, excess) in cumulative.unseen(p, windows) {
                 bounds.push(Unseen {
                     series: series.id,
@@ -279,6 +299,10 @@ impl GroupJudge {
     }
 
     pub(super) fn bytes(&self) -> usize {
+        let of_recalibration = |series: &JudgedSeries| {
+            let recalibration = series.recalibration.as_ref();
+            recalibration.map_or(0, Recalibration::bytes)
+        };
         let baselines = |series: &JudgedSeries| match &series.baselines {
             Baselines::Rate(rate) => rate.bytes(),
             Baselines::Sum(sum) => sum.bytes(),
@@ -294,12 +318,14 @@ impl GroupJudge {
         self.entities.bytes()
             + self.windows.iter().map(Window::bytes).sum::<usize>()
             + self.series.iter().map(baselines).sum::<usize>()
+            + self.series.iter().map(of_recalibration).sum::<usize>()
     }
 }
 
 /// Collects what one series says of one window.
 struct Tally<'a, 'o> {
     judgement: Judgement,
+    recalibration: Option<&'a mut Recalibration>,
     entities: &'a Entities,
     window: &'a Window,
     spec: &'a Series,
@@ -319,6 +345,10 @@ impl Tally<'_, '_> {
         let Judged { expected, tail } = judged;
         let entity = &self.entities.all()[row];
         let end = self.judgement.window.end;
+        let tail = match &mut self.recalibration {
+            Some(recalibration) => recalibration.step(entity, end, expected, tail),
+            None => tail,
+        };
         self.judgement.tests[usize::from(entity.class)] += 1;
         if tail.may_be_below(CALIBRATION_LEVELS[0]) {
             for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
@@ -390,13 +420,13 @@ impl Tally<'_, '_> {
     }
 }
 
-fn judge(series: &mut JudgedSeries, spec: &Series, mut tally: Tally<'_, '_>) -> Judgement {
+fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> Judgement {
     let (entities, window) = (tally.entities, tally.window);
     let all = entities.all();
     let classes = entities.classes();
     let AlertWindow { start, end } = tally.judgement.window;
     let per = spec.per.unwrap_or(spec.of);
-    match &mut series.baselines {
+    match baselines {
         Baselines::Rate(rate) => {
             let observed = of_everybody(entities, window, spec.of);
             rate.judge(all, classes, &observed, start, |row, forecast, tail| {

@@ -10,6 +10,7 @@ mod class;
 mod entities;
 mod judge;
 mod meeting;
+mod recalibration;
 mod windows;
 
 use crate::detection::{Plan, SeriesId};
@@ -52,6 +53,8 @@ pub struct Ablation {
     pub class_dispersion: bool,
     /// The newest days are learnt at once.
     pub guard_band: bool,
+    /// P-values are what the models say, however often such come.
+    pub recalibration: bool,
 }
 
 /// Levels at which the calibration of p-values is watched.

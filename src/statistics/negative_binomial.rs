@@ -48,6 +48,12 @@ impl NegativeBinomial {
         -self.size * (self.mean / self.size).ln_1p()
     }
 
+    /// ln P(X = 1).
+    pub fn ln_one(&self) -> f64 {
+        let (ln_p, ln_q) = self.ln_p_q();
+        self.size.ln() + self.size * ln_p + ln_q
+    }
+
     /// P(X >= 1).
     pub fn not_zero(&self) -> PValue {
         PValue::from_ln(ln_one_minus_exp(self.ln_zero()))

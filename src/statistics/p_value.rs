@@ -53,6 +53,10 @@ impl PValue {
         PValue::from_ln(self.min(other).ln + std::f64::consts::LN_2)
     }
 
+    fn half(self) -> PValue {
+        PValue::from_ln(self.ln - std::f64::consts::LN_2)
+    }
+
     /// The smaller of two.
     pub fn min(self, other: PValue) -> PValue {
         if self.ln <= other.ln { self } else { other }
@@ -117,14 +121,46 @@ impl Tail {
         }
     }
 
+    /// The same where this side has the probability `chance`.
+    pub fn times(self, chance: f64) -> Tail {
+        Tail {
+            side: self.side.and(PValue::new(chance)),
+            mass: self.mass * chance,
+            ..self
+        }
+    }
+
     /// The same, but not below `least` as a whole.
     pub fn at_least(self, least: PValue) -> Tail {
         let least = match self.two_sided {
-            true => PValue::from_ln(least.ln - std::f64::consts::LN_2),
+            true => least.half(),
             false => least,
         };
         Tail {
             side: self.side.max(least),
+            ..self
+        }
+    }
+
+    /// The tail of what `scale`, a distribution function, makes of the randomised p-value.
+    pub fn rescaled(self, scale: impl Fn(PValue) -> PValue) -> Tail {
+        let scaled = |side: PValue| match self.two_sided {
+            false => scale(side),
+            true if side.get() <= 0.5 => scale(side.two_sided(side)).half(),
+            true => {
+                let other = PValue::new(1.0 - side.get());
+                PValue::new(1.0 - scale(other.two_sided(other)).half().get())
+            }
+        };
+        let least = PValue::from_ln(self.side.ln + (-self.mass / self.side.get()).max(-1.0).ln_1p());
+        let side = scaled(self.side);
+        let least = match self.mass > 0.0 {
+            true => scaled(least).get(),
+            false => side.get(),
+        };
+        Tail {
+            side,
+            mass: side.get() - least,
             ..self
         }
     }

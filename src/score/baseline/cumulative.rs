@@ -145,18 +145,21 @@ impl CumulativeSeries {
             let product = &mut products[row];
             product.step(&predictive, observed[row] as f64);
             let evidence = product.evidence();
-            let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0);
-            each(row, Judged::new(predictive.mean(), tail));
+            if forecast.settled >= 1.0 {
+                let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0);
+                each(row, Judged::new(predictive.mean(), tail));
+            }
             (LEARNS_UNTIL / evidence).sqrt().clamp(TRUST_MIN, 1.0)
         };
         self.rates.judge(entities, classes, observed, start, step);
     }
 
     /// For each entity with a mature baseline: what is expected of it in a window, and how much
-    /// more it can do in each of so many windows before an alert at its `p`, in the mean.
+    /// more it can do in each of so many windows before an alert at its `p`, of the row and what is
+    /// expected of it, in the mean.
     pub(in crate::score) fn unseen(
         &self,
-        p: impl Fn(usize) -> PValue,
+        p: impl Fn(usize, f64) -> PValue,
         windows: f64,
     ) -> impl Iterator<Item = (usize, f64, f64)> {
         self.anchors
@@ -164,7 +167,7 @@ impl CumulativeSeries {
             .enumerate()
             .filter_map(move |(row, anchor)| {
                 let law = anchor.law?;
-                Some((row, law.mean(), unseen_excess(&law, p(row), windows)))
+                Some((row, law.mean(), unseen_excess(&law, p(row, law.mean()), windows)))
             })
     }
 

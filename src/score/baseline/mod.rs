@@ -6,6 +6,7 @@
 mod cumulative;
 mod evidence;
 mod first_seen;
+mod inflation;
 mod location;
 mod mix;
 mod overdispersion;

@@ -10,6 +10,7 @@
 //! windows weigh less, and the newest two days wait in a guard band.
 
 use super::evidence::{Evidence, Learning};
+use super::inflation::{OneInflation, Ones};
 use super::keep_rows;
 use super::overdispersion::{
     ClassOverdispersion, Deviations, Overdispersion, OwnOverdispersion, Variance,
@@ -110,6 +111,7 @@ impl Peaks {
 struct RateClass {
     season: Season,
     overdispersion: ClassOverdispersion,
+    ones: OneInflation,
     /// Scatter between entities in an ordinary window, and windows it was learnt from.
     scatter: [f64; 2],
     /// ln of the median ratio of an ordinary window: what of it is due to skewness.
@@ -124,6 +126,7 @@ struct Context {
     /// Dispersion beyond the usual.
     extra: f64,
     usual: Overdispersion,
+    ones: OneInflation,
     prior: Option<Prior>,
 }
 
@@ -176,6 +179,7 @@ impl RateSeries {
         self.grow(entities.len(), classes);
         let contexts = self.contexts(entities, observed, start);
         let mut deviations = vec![Deviations::default(); classes];
+        let mut ones = vec![Ones::default(); classes];
         let full = self.learning.windows_per_week;
         for (row, (baseline, entity)) in self.baselines.iter_mut().zip(entities).enumerate() {
             let class = usize::from(entity.class);
@@ -195,8 +199,9 @@ impl RateSeries {
             let variance = variance_of(mean.max(MEAN_MIN), shape * clump, exposure, context.extra);
             let predictive = NegativeBinomial::new(variance.mean, variance.dispersion(&usual));
             let newborn = baseline.rate.is_empty();
-            let mut tail = tail_of(&predictive, x, self.direction, newborn);
+            let mut tail = tail_of(&predictive, &context.ones, x, self.direction, newborn);
             if x > 0.0 {
+                ones[class].add(x, &predictive);
                 let level = context.level.max(MEAN_MIN);
                 if x > predictive.mean() {
                     let known = |tail| baseline.peaks.known(x, level, tail, exposure);
@@ -233,9 +238,10 @@ impl RateSeries {
                 }
             }
         }
-        for (class, deviations) in self.classes.iter_mut().zip(&deviations) {
-            let keep = f64::from(self.learning.keep);
-            class.overdispersion.learn(deviations, keep);
+        let keep = f64::from(self.learning.keep);
+        for (number, class) in self.classes.iter_mut().enumerate() {
+            class.overdispersion.learn(&deviations[number], keep);
+            class.ones.learn(&ones[number], keep);
         }
     }
 
@@ -310,6 +316,7 @@ impl RateSeries {
                 level: levels[number],
                 extra: extras[number],
                 usual: class.overdispersion.fit,
+                ones: class.ones,
                 prior: moments[number].prior().or_else(|| everybody.prior()),
             })
             .collect()
@@ -321,6 +328,7 @@ impl RateSeries {
         self.classes.resize_with(classes, || RateClass {
             season: Season::new(window),
             overdispersion: ClassOverdispersion::default(),
+            ones: OneInflation::default(),
             scatter: [0.0; 2],
             ln_usual_ratio: 0.0,
             usual_weight: 0.0,
@@ -372,11 +380,12 @@ fn own_prior(amount: f64, exposure: f64) -> Option<Prior> {
 /// which no baseline of its own is old enough. The same holds for whatever an entity was born by.
 fn tail_of(
     predictive: &NegativeBinomial,
+    ones: &OneInflation,
     x: f64,
     direction: Direction,
     newborn: bool,
 ) -> Option<Tail> {
-    let among_those_who_came = || predictive.upper(x).given(predictive.not_zero());
+    let among_those_who_came = || ones.upper(predictive, x);
     match direction {
         Direction::Up => (x > 0.0).then(among_those_who_came),
         Direction::Down if newborn => None,

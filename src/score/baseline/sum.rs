@@ -13,7 +13,8 @@
 //! In the second term, summands of at most c and mean μ are smaller in convex order than c times
 //! a Bernoulli(μ / c), so their sum is replaced by c times a count of mean n μ / c; it is negative
 //! binomial, because a window's sizes are alike: today somebody lists, yesterday they read. The
-//! cut that gives the smallest bound is taken. The p-value is therefore conservative: a test that
+//! cut that gives the smallest bound is taken; and where n summands add up to x one of them is at
+//! least x / n, which is all that can be said of a few. The p-value is therefore conservative: a test that
 //! doubts, not one that is calibrated. Where one summand decides (the principle of a single big
 //! jump, Foss, Korshunov and Zachary 2013) the bound is tight.
 
@@ -41,6 +42,8 @@ const SEEN_MIN: f64 = 0.5;
 const SIZE_MIN: f64 = 1e-3;
 /// Cuts that are tried: the sum, its half, and so on.
 const CUTS: i32 = 12;
+/// Sums below this are few enough for the chance of each to matter.
+const DISCRETE_BELOW: f64 = 32.0;
 
 /// One window's values.
 #[derive(Clone, Copy)]
@@ -212,9 +215,18 @@ impl Default for SizeClass {
 }
 
 impl SizeClass {
-    /// P(S ≥ sum), bounded from above, for so many summands whose mean size is known from `known`
-    /// others.
+    /// The tail of a sum of so many summands, whose mean size is known from `known` others.
     fn tail(&self, summands: f64, size: f64, known: f64, sum: f64) -> Tail {
+        let p = self.upper(summands, size, known, sum);
+        let mass = match sum < DISCRETE_BELOW {
+            true => p.get() - self.upper(summands, size, known, sum + 1.0).get(),
+            false => 0.0,
+        };
+        Tail::new(p, mass.max(0.0))
+    }
+
+    /// P(S ≥ sum), bounded from above.
+    fn upper(&self, summands: f64, size: f64, known: f64, sum: f64) -> PValue {
         // An entity whose summands are larger than its class's has more of the large ones.
         let larger = (size / self.mean.max(SIZE_MIN)).max(1.0);
         let fit = &self.overdispersion.fit;
@@ -223,12 +235,15 @@ impl SizeClass {
         let mean = summands * size;
         if sum <= mean {
             // The bound is no better than that it is always so.
-            return Tail::NONE;
+            return PValue::ONE;
         }
+        let jump = |size: f64| {
+            let share = (larger * self.share_above(size)).min(1.0);
+            -(summands * (-share).ln_1p()).exp_m1()
+        };
         let tighten = |smallest: f64, halvings: i32| {
             let cut = sum / 2_f64.powi(halvings);
-            let share = (larger * self.share_above(cut)).min(1.0);
-            let jump = -(summands * (-share).ln_1p()).exp_m1();
+            let jump = jump(cut);
             if jump >= smallest {
                 // The rest only adds to it, and is dear.
                 return smallest;
@@ -236,8 +251,8 @@ impl SizeClass {
             let rest = NegativeBinomial::new(mean / cut, fit.quadratic + doubt).upper(sum / cut);
             smallest.min(jump + rest.p().get())
         };
-        let smallest = (0..CUTS).fold(1.0, tighten);
-        Tail::new(PValue::new(smallest), 0.0)
+        let one_is_large = jump((sum / summands).ceil());
+        PValue::new((0..CUTS).fold(one_is_large, tighten))
     }
 
     /// The chance that a summand is larger than `size`.

@@ -59,12 +59,18 @@ impl Sizes {
         (self.squares / (self.n - 1.0)).max(0.01)
     }
 
+    /// The tail of what an edge carries, which is at least one event.
+    fn tail(&self, size: u64) -> Tail {
+        let p = self.upper(size);
+        Tail::new(p, p.get() - self.upper(size + 1).get())
+    }
+
     /// The chance that an edge carries at least this much.
-    fn upper(&self, ln_size: f64) -> PValue {
-        if self.n < SIZES_MIN {
+    fn upper(&self, size: u64) -> PValue {
+        if self.n < SIZES_MIN || size <= 1 {
             return PValue::ONE;
         }
-        let t = (ln_size - self.mean) / (self.variance() * (1.0 + 1.0 / self.n)).sqrt();
+        let t = (ln_size(size) - self.mean) / (self.variance() * (1.0 + 1.0 / self.n)).sqrt();
         PValue::from_ln(ln_student_upper(t, (self.n - 1.0).min(FREEDOM_MAX)))
     }
 }
@@ -111,9 +117,8 @@ impl FirstSeenSeries {
                 self.surprises += f64::from(u8::from(contacts > 0.0));
             }
             let tail = if is_new(entity, end) {
-                let chance = PValue::new(f64::from(self.chance_at_birth[row]));
-                let sizes = &self.sizes[usize::from(entity.class)];
-                Tail::new(chance.and(sizes.upper(ln_size(size))), 0.0)
+                let chance = f64::from(self.chance_at_birth[row]);
+                self.sizes[usize::from(entity.class)].tail(size).times(chance)
             } else {
                 // What a contact most often is: not new.
                 Tail::new(PValue::ONE, contacts / (alpha + contacts))

@@ -3,10 +3,10 @@
 //! Each says, before looking, how likely every value of the next window is; answers with a tail
 //! probability; then learns, in constant time.
 
+mod appearance;
 mod cumulative;
 mod evidence;
 mod first_seen;
-mod inflation;
 mod location;
 mod mix;
 mod overdispersion;

@@ -10,7 +10,7 @@
 //! windows weigh less, and the newest two days wait in a guard band.
 
 use super::evidence::{Evidence, Learning};
-use super::inflation::{OneInflation, Ones};
+use super::appearance::{Counts, OneInflation, Ones, STRANGER_EVENTS, Strangers};
 use super::keep_rows;
 use super::overdispersion::{
     ClassOverdispersion, Deviations, Overdispersion, OwnOverdispersion, Variance,
@@ -112,6 +112,7 @@ struct RateClass {
     season: Season,
     overdispersion: ClassOverdispersion,
     ones: OneInflation,
+    strangers: Strangers,
     /// Scatter between entities in an ordinary window, and windows it was learnt from.
     scatter: [f64; 2],
     /// ln of the median ratio of an ordinary window: what of it is due to skewness.
@@ -127,6 +128,7 @@ struct Context {
     extra: f64,
     usual: Overdispersion,
     ones: OneInflation,
+    strangers: Strangers,
     prior: Option<Prior>,
 }
 
@@ -180,6 +182,7 @@ impl RateSeries {
         let contexts = self.contexts(entities, observed, start);
         let mut deviations = vec![Deviations::default(); classes];
         let mut ones = vec![Ones::default(); classes];
+        let mut strangers = vec![Counts::default(); classes];
         let full = self.learning.windows_per_week;
         for (row, (baseline, entity)) in self.baselines.iter_mut().zip(entities).enumerate() {
             let class = usize::from(entity.class);
@@ -199,9 +202,19 @@ impl RateSeries {
             let variance = variance_of(mean.max(MEAN_MIN), shape * clump, exposure, context.extra);
             let predictive = NegativeBinomial::new(variance.mean, variance.dispersion(&usual));
             let newborn = baseline.rate.is_empty();
-            let mut tail = tail_of(&predictive, &context.ones, x, self.direction, newborn);
+            let settled = baseline.rate.settled_share(full);
+            let is_stranger = amount < STRANGER_EVENTS && settled < SETTLED_MIN;
+            let among_those_who_came = || {
+                let as_stranger = is_stranger.then(|| context.strangers.upper(x)).flatten();
+                as_stranger.unwrap_or_else(|| context.ones.upper(&predictive, x))
+            };
+            let direction = self.direction;
+            let mut tail = tail_of(&predictive, x, direction, newborn, among_those_who_came);
             if x > 0.0 {
                 ones[class].add(x, &predictive);
+                if is_stranger {
+                    context.strangers.note(&mut strangers[class], x);
+                }
                 let level = context.level.max(MEAN_MIN);
                 if x > predictive.mean() {
                     let known = |tail| baseline.peaks.known(x, level, tail, exposure);
@@ -209,7 +222,6 @@ impl RateSeries {
                 }
                 baseline.peaks.learn(x, level);
             }
-            let settled = baseline.rate.settled_share(full);
             let forecast = Forecast {
                 law: predictive,
                 level: context.level.max(MEAN_MIN),
@@ -242,6 +254,7 @@ impl RateSeries {
         for (number, class) in self.classes.iter_mut().enumerate() {
             class.overdispersion.learn(&deviations[number], keep);
             class.ones.learn(&ones[number], keep);
+            class.strangers.learn(&strangers[number], keep);
         }
     }
 
@@ -317,6 +330,7 @@ impl RateSeries {
                 extra: extras[number],
                 usual: class.overdispersion.fit,
                 ones: class.ones,
+                strangers: class.strangers,
                 prior: moments[number].prior().or_else(|| everybody.prior()),
             })
             .collect()
@@ -329,6 +343,7 @@ impl RateSeries {
             season: Season::new(window),
             overdispersion: ClassOverdispersion::default(),
             ones: OneInflation::default(),
+            strangers: Strangers::default(),
             scatter: [0.0; 2],
             ln_usual_ratio: 0.0,
             usual_weight: 0.0,
@@ -380,12 +395,11 @@ fn own_prior(amount: f64, exposure: f64) -> Option<Prior> {
 /// which no baseline of its own is old enough. The same holds for whatever an entity was born by.
 fn tail_of(
     predictive: &NegativeBinomial,
-    ones: &OneInflation,
     x: f64,
     direction: Direction,
     newborn: bool,
+    among_those_who_came: impl Fn() -> Tail,
 ) -> Option<Tail> {
-    let among_those_who_came = || ones.upper(predictive, x);
     match direction {
         Direction::Up => (x > 0.0).then(among_those_who_came),
         Direction::Down if newborn => None,

@@ -1,6 +1,6 @@
-//! Ones: how much more often than a law says who comes, comes once.
+//! Appearance: how much those do who come, given that they came.
 //!
-//! Among counts of at least one, those of exactly one have causes of their own: a buyer looks once,
+//! **Ones.** Among counts of at least one, those of exactly one have causes of their own: a buyer looks once,
 //! a caller uses one endpoint, a client one address. A one-inflated zero-truncated distribution
 //! (Godwin and Böhning, "Estimation of the population size by using the one-inflated positive
 //! Poisson model", JRSS C 2017) gives them a chance of their own and leaves what is beyond as the
@@ -60,6 +60,66 @@ impl OneInflation {
         }
         let beyond = PValue::from_ln(law.not_zero().ln() + (-one).ln_1p());
         law.upper(x).given(beyond).times(more)
+    }
+}
+
+/// Events from which on an entity has a rate of its own.
+pub(super) const STRANGER_EVENTS: f64 = 10.0;
+/// Counts of strangers before they say anything about others.
+const COUNTS_MIN: f64 = 200.0;
+/// Counts farther out than this many standard deviations are learnt as if they stood there.
+const WINSOR_SD: f64 = 6.0;
+
+/// What a window adds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    counts: u64,
+    sum: FixedSum,
+    squares: FixedSum,
+}
+
+/// What a class knows of those who have hardly been seen yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Strangers {
+    counts: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Strangers {
+    fn moments(&self) -> (f64, f64) {
+        let mean = self.sum / self.counts;
+        (mean, self.squares / self.counts - mean * mean)
+    }
+
+    /// Adds what one of them did to a window's.
+    pub(super) fn note(&self, counts: &mut Counts, x: f64) {
+        let mut beyond_one = x - 1.0;
+        if self.counts >= COUNTS_MIN {
+            let (mean, variance) = self.moments();
+            beyond_one = beyond_one.min(mean + WINSOR_SD * variance.max(1.0).sqrt());
+        }
+        counts.counts += 1;
+        counts.sum.add(beyond_one);
+        counts.squares.add(beyond_one * beyond_one);
+    }
+
+    pub(super) fn learn(&mut self, counts: &Counts, keep: f64) {
+        self.counts = keep * self.counts + counts.counts as f64;
+        self.sum = keep * self.sum + counts.sum.get();
+        self.squares = keep * self.squares + counts.squares.get();
+    }
+
+    /// How far out `x` ≥ 1 is among their counts; `None` where too few are known.
+    pub(super) fn upper(&self, x: f64) -> Option<Tail> {
+        if self.counts < COUNTS_MIN {
+            return None;
+        }
+        let (mean, variance) = self.moments();
+        // As if half a count more had gone one beyond.
+        let mean = mean.max(0.5 / self.counts);
+        let law = NegativeBinomial::new(mean, (variance - mean) / (mean * mean));
+        Some(law.upper(x - 1.0))
     }
 }
 

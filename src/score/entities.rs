@@ -24,16 +24,15 @@ pub(super) struct Entity {
     pub(super) last_seen: EventTime,
 }
 
-impl Entity {
-    pub(super) fn maturity(&self, now: EventTime) -> Maturity {
-        let age = now - self.first_seen;
-        if age < Span::DAY {
-            Maturity::New
-        } else if age < Span::days(7) {
-            Maturity::Young
-        } else {
-            Maturity::Mature
-        }
+/// How mature a history is by now that began then.
+pub(super) fn maturity(since: EventTime, now: EventTime) -> Maturity {
+    let age = now - since;
+    if age < Span::DAY {
+        Maturity::New
+    } else if age < Span::days(7) {
+        Maturity::Young
+    } else {
+        Maturity::Mature
     }
 }
 

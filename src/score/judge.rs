@@ -5,14 +5,14 @@ use super::baseline::{
     MixValues, RareSeries, RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries,
     SumValues,
 };
-use super::entities::Entities;
-use super::recalibration::Recalibration;
+use super::entities::{Entities, maturity};
+use super::recalibration::{Recalibration, Stratum};
 use super::windows::Window;
 use super::{
     CALIBRATION_LEVELS, Finding, Judgement, ScoreObserver, ScoreSettings, TestedEntity, Unseen,
 };
 use crate::detection::{GroupId, Plan, Series, SeriesId, Slot, Test};
-use crate::domain::{AlertWindow, EntityKey, EventTime};
+use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity};
 use crate::limits::{ALERT_MEMBERS_MAX, FINDING_P_MAX};
 use crate::measure::{ANY, Sketch, Tally as Counts, ValueHasher};
 use crate::observe::PaneTable;
@@ -95,7 +95,9 @@ impl GroupJudge {
                     Baselines::Cumulative(CumulativeSeries::new(series.span, learning))
                 }
                 Test::Regular => Baselines::Regular(RegularSeries::default()),
-                Test::FirstSeen => Baselines::FirstSeen(FirstSeenSeries::default()),
+                Test::FirstSeen => {
+                    Baselines::FirstSeen(FirstSeenSeries::new(settings.forget_after))
+                },
                 Test::Rare => Baselines::Rare(RareSeries::new(settings.half_life)),
                 Test::Rule { at_least } => Baselines::Rule(RuleSeries::default(), at_least),
             };
@@ -200,8 +202,9 @@ impl GroupJudge {
                     Baselines::Mix(mix) => mix.next_day(),
                     Baselines::Location(location) => location.next_day(),
                     Baselines::Cumulative(cumulative) => cumulative.next_day(),
+                    Baselines::FirstSeen(edges) => edges.next_day(end),
                     Baselines::Rare(rare) => rare.next_day(),
-                    Baselines::Regular(_) | Baselines::FirstSeen(_) | Baselines::Rule(..) => {}
+                    Baselines::Regular(_) | Baselines::Rule(..) => {}
                 }
             }
         }
@@ -271,7 +274,10 @@ impl GroupJudge {
                 let class = all[row].class;
                 let p = p_of_class[usize::from(class)];
                 match &series.recalibration {
-                    Some(recalibration) => recalibration.quantile(class, expected, p),
+                    Some(recalibration) => {
+                        let stratum = Stratum::new(class, Maturity::Mature, expected);
+                        recalibration.quantile(stratum, p)
+                    },
                     None => p,
                 }
             };
@@ -342,11 +348,19 @@ impl Tally<'_, '_> {
 
     /// One entity was tested, and this part of it decided.
     fn add_of(&mut self, row: usize, observed: f64, judged: Judged, part: &str) {
-        let Judged { expected, tail } = judged;
+        let Judged {
+            expected,
+            tail,
+            since,
+        } = judged;
         let entity = &self.entities.all()[row];
         let end = self.judgement.window.end;
+        let maturity = maturity(since.unwrap_or(entity.first_seen), end);
         let tail = match &mut self.recalibration {
-            Some(recalibration) => recalibration.step(entity, end, expected, tail),
+            Some(recalibration) => {
+                let stratum = Stratum::new(entity.class, maturity, expected);
+                recalibration.step(stratum, tail)
+            }
             None => tail,
         };
         self.judgement.tests[usize::from(entity.class)] += 1;
@@ -364,7 +378,7 @@ impl Tally<'_, '_> {
                 observed,
                 expected,
                 tail,
-                maturity: entity.maturity(end),
+                maturity,
             });
         }
         if tail.p() <= self.p_max {
@@ -376,7 +390,7 @@ impl Tally<'_, '_> {
                 expected,
                 p: tail.p(),
                 records: self.window.value(row, Slot::Sum(0)),
-                maturity: entity.maturity(end),
+                maturity,
                 part: EntityKey::new(part),
                 trials: self.spec.per.map(|per| trials_of(self.window, row, per)),
                 members,

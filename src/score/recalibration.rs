@@ -13,7 +13,6 @@
 //! looked for, and must not pay for it: they are left out. What never came in n tests has a p-value
 //! of some [`PRIOR`] / n until the model finds it less likely than that by itself.
 
-use super::entities::Entity;
 use crate::domain::{EventTime, Maturity, Span};
 use crate::statistics::{FixedSum, PValue, Tail};
 use ahash::RandomState;
@@ -155,14 +154,14 @@ impl Known {
 
 /// Which tests are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Stratum {
+pub(super) struct Stratum {
     class: u8,
     maturity: Maturity,
     size: i8,
 }
 
 impl Stratum {
-    fn new(class: u8, maturity: Maturity, expected: f64) -> Stratum {
+    pub(super) fn new(class: u8, maturity: Maturity, expected: f64) -> Stratum {
         let order = match expected > 0.0 {
             true => expected.log10().floor() as i32,
             false => *SIZES.start(),
@@ -249,20 +248,13 @@ impl Recalibration {
     }
 
     /// The tail on the scale of what came before; learns from it for later windows.
-    pub(super) fn step(
-        &mut self,
-        entity: &Entity,
-        end: EventTime,
-        expected: f64,
-        tail: Tail,
-    ) -> Tail {
-        let class = usize::from(entity.class);
+    pub(super) fn step(&mut self, stratum: Stratum, tail: Tail) -> Tail {
+        let class = usize::from(stratum.class);
         if self.classes.len() <= class {
             let unknown = Counts::new(self.whole.curve);
             self.classes.resize(class + 1, unknown);
         }
         let of_class = self.classes[class].curve;
-        let stratum = Stratum::new(entity.class, entity.maturity(end), expected);
         let counts = self
             .strata
             .entry(stratum)
@@ -272,9 +264,8 @@ impl Recalibration {
         tail.rescaled(|p| curve.chance(p))
     }
 
-    /// What a test of a mature entity has to say for its p-value to be this one.
-    pub(super) fn quantile(&self, class: u8, expected: f64, p: PValue) -> PValue {
-        let stratum = Stratum::new(class, Maturity::Mature, expected);
+    /// What a test has to say for its p-value to be this one.
+    pub(super) fn quantile(&self, stratum: Stratum, p: PValue) -> PValue {
         self.strata
             .get(&stratum)
             .map_or(p, |counts| counts.curve.quantile(p))

@@ -2,8 +2,8 @@
 //!
 //! How likely a new edge is at a source that is known for contacts to few others: after n
 //! contacts the next is new with probability α / (α + n) (the Ewens, or one-parameter
-//! Pitman-Yor, process; Sanna Passino and Heard 2019 score network edges so). α is learnt over
-//! all sources from how often contacts were in fact new. How likely one is that carries so much:
+//! Pitman-Yor, process; Sanna Passino and Heard 2019 score network edges so). α is learnt over the
+//! sources of a class, and shrunk to that of all, from how often contacts were in fact new. How likely one is that carries so much:
 //! Student's t on the logarithm of what edges of its class carry in a window. The two happen
 //! together by chance with the product of both.
 //!
@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 /// How long an edge is new.
 const NEW_FOR: Span = Span::DAY;
-/// New contacts and expected ones that stand for knowing nothing: α starts at 1.
+/// What stands for knowing nothing, in what 1 / (1 + n) adds up to: α starts at 1.
 const ALPHA_PRIOR: f64 = 1.0;
 /// More degrees of freedom than this are not believed: the tail of sizes is heavy.
 const FREEDOM_MAX: f64 = 12.0;
@@ -75,21 +75,54 @@ impl Sizes {
     }
 }
 
-/// All edges of one series.
-#[derive(Debug, Default)]
-pub(in crate::score) struct FirstSeenSeries {
-    /// Per source, windows of edges so far.
-    contacts: HashMap<EntityKey, f64, ahash::RandomState>,
-    /// Per edge, how likely a new one was at its source when it was born; 0 before.
-    chance_at_birth: Vec<f32>,
-    sizes: Vec<Sizes>,
-    /// Contacts that were new although their source had had some, and what 1 / (1 + n) adds up
-    /// to over all contacts.
+/// How often contacts are new.
+#[derive(Clone, Copy, Debug, Default)]
+struct Novelty {
+    /// Contacts that were new although their source had had some.
     surprises: f64,
+    /// What 1 / (1 + n) adds up to over all contacts after n others.
     chances: f64,
 }
 
+impl Novelty {
+    fn alpha(&self, elsewhere: f64) -> f64 {
+        (self.surprises + ALPHA_PRIOR * elsewhere) / (self.chances + ALPHA_PRIOR)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    /// Windows of edges so far.
+    contacts: f64,
+    first: EventTime,
+    last: EventTime,
+}
+
+/// All edges of one series.
+#[derive(Debug)]
+pub(in crate::score) struct FirstSeenSeries {
+    /// Sources unseen for so long are forgotten.
+    forget_after: Span,
+    sources: HashMap<EntityKey, Source, ahash::RandomState>,
+    /// Per edge, how likely a new one was at its source when it was born; 0 before.
+    chance_at_birth: Vec<f32>,
+    sizes: Vec<Sizes>,
+    novelty: Vec<Novelty>,
+    novelty_of_all: Novelty,
+}
+
 impl FirstSeenSeries {
+    pub(in crate::score) fn new(forget_after: Span) -> FirstSeenSeries {
+        FirstSeenSeries {
+            forget_after,
+            sources: HashMap::default(),
+            chance_at_birth: Vec::new(),
+            sizes: Vec::new(),
+            novelty: Vec::new(),
+            novelty_of_all: Novelty::default(),
+        }
+    }
+
     /// Judges the edges that appeared, each with what it carried, in order of their keys; tells
     /// `each` of those still new; learns.
     pub(in crate::score) fn judge(
@@ -102,44 +135,69 @@ impl FirstSeenSeries {
     ) {
         self.chance_at_birth.resize(entities.len(), 0.0);
         self.sizes.resize_with(classes, Sizes::default);
-        let alpha = (self.surprises + ALPHA_PRIOR) / (self.chances + 1.0);
+        self.novelty.resize_with(classes, Novelty::default);
+        let of_all = self.novelty_of_all.alpha(1.0);
+        let alphas: Vec<f64> = self.novelty.iter().map(|one| one.alpha(of_all)).collect();
         // Judge all before learning any: edges of one window must not see each other.
         for &(row, size) in appeared {
             let entity = &entities[row];
-            let contacts = self
-                .contacts
-                .get(first_member(&entity.key))
-                .copied()
-                .unwrap_or(0.0);
+            let class = usize::from(entity.class);
+            let alpha = alphas[class];
+            let source = self.sources.get(first_member(&entity.key));
+            let contacts = source.map_or(0.0, |source| source.contacts);
+            let since = source.map_or(entity.first_seen, |source| source.first);
             let born = self.chance_at_birth[row] == 0.0;
             if born {
                 self.chance_at_birth[row] = (alpha / (alpha + contacts)) as f32;
-                self.surprises += f64::from(u8::from(contacts > 0.0));
+                let surprise = f64::from(u8::from(contacts > 0.0));
+                self.novelty[class].surprises += surprise;
+                self.novelty_of_all.surprises += surprise;
             }
             let tail = if is_new(entity, end) {
                 let chance = f64::from(self.chance_at_birth[row]);
-                self.sizes[usize::from(entity.class)].tail(size).times(chance)
+                self.sizes[class].tail(size).times(chance)
             } else {
                 // What a contact most often is: not new.
                 Tail::new(PValue::ONE, contacts / (alpha + contacts))
             };
-            each(row, Judged::new(0.0, tail));
+            let judged = Judged {
+                since: Some(since),
+                ..Judged::new(0.0, tail)
+            };
+            each(row, judged);
         }
         for &(row, size) in appeared {
             let entity = &entities[row];
             let key = first_member(&entity.key);
-            let contacts = match self.contacts.get_mut(key) {
-                Some(contacts) => contacts,
-                None => self.contacts.entry(EntityKey::new(key)).or_default(),
+            let source = match self.sources.get_mut(key) {
+                Some(source) => source,
+                None => {
+                    let source = Source {
+                        contacts: 0.0,
+                        first: entity.first_seen,
+                        last: end,
+                    };
+                    self.sources.entry(EntityKey::new(key)).or_insert(source)
+                }
             };
-            if *contacts > 0.0 {
-                self.chances += 1.0 / (1.0 + *contacts);
+            if source.contacts > 0.0 {
+                let chance = 1.0 / (1.0 + source.contacts);
+                self.novelty[usize::from(entity.class)].chances += chance;
+                self.novelty_of_all.chances += chance;
             }
-            *contacts += 1.0;
+            source.contacts += 1.0;
+            source.first = source.first.min(entity.first_seen);
+            source.last = end;
             if !is_new(entity, end) {
                 self.sizes[usize::from(entity.class)].learn(ln_size(size));
             }
         }
+    }
+
+    pub(in crate::score) fn next_day(&mut self, now: EventTime) {
+        let forget_after = self.forget_after;
+        self.sources
+            .retain(|_, source| source.last + forget_after >= now);
     }
 
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
@@ -148,7 +206,7 @@ impl FirstSeenSeries {
 
     pub(in crate::score) fn bytes(&self) -> usize {
         self.chance_at_birth.capacity() * size_of::<f32>()
-            + self.contacts.capacity() * size_of::<(EntityKey, f64)>()
+            + self.sources.capacity() * size_of::<(EntityKey, Source)>()
     }
 }
 

@@ -18,6 +18,7 @@ mod rule;
 mod scatter;
 mod sum;
 
+use crate::domain::EventTime;
 use crate::statistics::Tail;
 
 pub(super) use cumulative::CumulativeSeries;
@@ -37,11 +38,17 @@ pub(super) use sum::{SumSeries, SumValues};
 pub(super) struct Judged {
     pub(super) expected: f64,
     pub(super) tail: Tail,
+    /// When the history began that it was judged by, where that is not its own.
+    pub(super) since: Option<EventTime>,
 }
 
 impl Judged {
     pub(super) fn new(expected: f64, tail: Tail) -> Judged {
-        Judged { expected, tail }
+        Judged {
+            expected,
+            tail,
+            since: None,
+        }
     }
 }
 

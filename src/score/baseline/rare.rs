@@ -145,13 +145,7 @@ impl RareSeries {
             let below = tail.p().get() < UNLIKELY;
             unlikely[source] += f64::from(u8::from(below));
             is_unlikely.push(below);
-            each(
-                row,
-                Judged {
-                    expected: 0.0,
-                    tail,
-                },
-            );
+            each(row, Judged::new(0.0, tail));
         }
         for (&row, unlikely_one) in appeared.iter().zip(is_unlikely) {
             let contacts = &mut self.contacts[row];

@@ -324,7 +324,7 @@ fn a_first_contact_is_unlikely_where_contacts_are_few_and_it_carries_much() {
     let mut all: Vec<Entity> = (0..20)
         .map(|n| edge(&format!("org-{n}"), "usual", 0))
         .collect();
-    let mut series = FirstSeenSeries::default();
+    let mut series = FirstSeenSeries::new(Span::days(60));
     let mut p = |all: &[Entity], appeared: &[(usize, u64)], hour: i64| {
         let mut judged = vec![None; all.len()];
         let end = START + Span::hours(hour + 1);

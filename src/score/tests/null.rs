@@ -134,7 +134,7 @@ fn a_first_contact() {
     const INNOVATION: f64 = 2.0;
     let mut rng = Pcg64::seed_from_u64(25);
     let sizes = LogNormal::new(3.0, 0.7).unwrap();
-    let mut series = FirstSeenSeries::default();
+    let mut series = FirstSeenSeries::new(Span::days(60));
     let mut all: Vec<Entity> = Vec::new();
     // Per source, its edges.
     let mut edges: Vec<Vec<usize>> = vec![Vec::new(); SOURCES];

@@ -97,7 +97,7 @@ impl GroupJudge {
                 Test::Regular => Baselines::Regular(RegularSeries::default()),
                 Test::FirstSeen => {
                     Baselines::FirstSeen(FirstSeenSeries::new(settings.forget_after))
-                },
+                }
                 Test::Rare => Baselines::Rare(RareSeries::new(settings.half_life)),
                 Test::Rule { at_least } => Baselines::Rule(RuleSeries::default(), at_least),
             };
@@ -277,7 +277,7 @@ impl GroupJudge {
                     Some(recalibration) => {
                         let stratum = Stratum::new(class, Maturity::Mature, expected);
                         recalibration.quantile(stratum, p)
-                    },
+                    }
                     None => p,
                 }
             };

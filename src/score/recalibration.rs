@@ -276,3 +276,124 @@ impl Recalibration {
             + self.classes.capacity() * size_of::<Counts>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_pcg::Pcg64;
+
+    const STRATUM: Stratum = Stratum {
+        class: 0,
+        maturity: Maturity::Mature,
+        size: 0,
+    };
+
+    /// Hours of a hundred tests each, whose tails `tail` draws; what the last of them are put as.
+    fn recalibrated(
+        hours: i64,
+        last: usize,
+        mut tail: impl FnMut(&mut Pcg64) -> Tail,
+    ) -> (Recalibration, Vec<Tail>) {
+        let mut rng = Pcg64::seed_from_u64(41);
+        let mut recalibration = Recalibration::new(Span::days(365));
+        let mut tails = Vec::new();
+        for hour in 0..hours {
+            recalibration.refresh(EventTime(0) + Span::hours(hour));
+            for _ in 0..100 {
+                tails.push(recalibration.step(STRATUM, tail(&mut rng)));
+            }
+        }
+        let tails = tails.split_off(tails.len() - last);
+        (recalibration, tails)
+    }
+
+    fn share_below(tails: &[Tail], level: f64) -> f64 {
+        let below: f64 = tails.iter().map(|tail| tail.chance_below(level)).sum();
+        below / tails.len() as f64
+    }
+
+    fn continuous(p: f64) -> Tail {
+        Tail::new(PValue::new(p), 0.0)
+    }
+
+    #[test]
+    fn conservative_and_liberal_p_values_come_as_often_as_they_say() {
+        // P(p <= x) is x^1.5, x^0.7, and 1 / 20 of x with the rest at 1.
+        let conservative = |rng: &mut Pcg64| continuous(rng.random::<f64>().powf(1.0 / 1.5));
+        let liberal = |rng: &mut Pcg64| continuous(rng.random::<f64>().powf(1.0 / 0.7));
+        let bound = |rng: &mut Pcg64| match rng.random::<f64>() < 0.05 {
+            true => continuous(rng.random()),
+            false => Tail::NONE,
+        };
+        for (name, (_, tails)) in [
+            ("conservative", recalibrated(4_000, 300_000, conservative)),
+            ("liberal", recalibrated(4_000, 300_000, liberal)),
+            ("bound", recalibrated(4_000, 300_000, bound)),
+        ] {
+            for (level, within) in [(1e-2, 0.1), (1e-3, 0.25), (1e-4, 0.6)] {
+                let ratio = share_below(&tails, level) / level;
+                assert!((ratio - 1.0).abs() < within, "{name} {level}: {ratio}");
+            }
+        }
+    }
+
+    #[test]
+    fn uniform_p_values_stay_what_they_are() {
+        let (recalibration, _) = recalibrated(4_000, 0, |rng: &mut Pcg64| continuous(rng.random()));
+        let curve = recalibration.strata[&STRATUM].curve;
+        for p in [0.5, 1e-2, 1e-3, 1e-9, 1e-30] {
+            let put = curve.chance(PValue::new(p)).ln() / p.ln();
+            assert!((put - 1.0).abs() < 0.05, "{p}: exponent {put}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_always_comes_has_the_mass_that_the_law_withheld() {
+        // The law believes in one of ten that does more; nobody ever does.
+        let (_, tails) = recalibrated(500, 20_000, |_| Tail::new(PValue::ONE, 0.9));
+        let ratio = share_below(&tails, 1e-2) / 1e-2;
+        assert!((0.9..1.1).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn what_never_came_is_as_unlikely_as_tests_were_many_or_as_the_law_has_it() {
+        let (recalibration, _) = recalibrated(1_000, 0, |_| Tail::NONE);
+        let curve = recalibration.strata[&STRATUM].curve;
+        let never = curve.chance(PValue::new(0.1)).get();
+        assert!((1e-5..1e-3).contains(&never), "{never}");
+        assert!(curve.chance(PValue::new(1e-12)).get() <= 1e-12);
+    }
+
+    #[test]
+    fn what_is_looked_for_does_not_pay_for_it() {
+        let attack = |rng: &mut Pcg64| match rng.random::<f64>() < 1e-3 {
+            true => continuous(1e-9),
+            false => continuous(rng.random()),
+        };
+        let (recalibration, _) = recalibrated(2_000, 0, attack);
+        let put = recalibration.strata[&STRATUM]
+            .curve
+            .chance(PValue::new(1e-9));
+        assert!(put.get() < 3e-9, "{put:?}");
+    }
+
+    #[test]
+    fn the_quantile_is_the_inverse_of_the_chance() {
+        let liberal = |rng: &mut Pcg64| continuous(rng.random::<f64>().powf(1.0 / 0.7));
+        let (recalibration, _) = recalibrated(1_000, 0, liberal);
+        let curve = recalibration.strata[&STRATUM].curve;
+        for p in [0.95, 0.3, 1e-2, 1e-4, 1e-7, 1e-20] {
+            let back = curve.quantile(curve.chance(PValue::new(p)));
+            assert!((back.ln() - p.ln()).abs() < 1e-9, "{p}: {back:?}");
+        }
+        let unknown = Stratum {
+            class: 9,
+            ..STRATUM
+        };
+        assert_eq!(
+            recalibration.quantile(unknown, PValue::new(1e-5)),
+            PValue::new(1e-5)
+        );
+    }
+}

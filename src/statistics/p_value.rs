@@ -152,7 +152,8 @@ impl Tail {
                 PValue::new(1.0 - scale(other.two_sided(other)).half().get())
             }
         };
-        let least = PValue::from_ln(self.side.ln + (-self.mass / self.side.get()).max(-1.0).ln_1p());
+        let least =
+            PValue::from_ln(self.side.ln + (-self.mass / self.side.get()).max(-1.0).ln_1p());
         let side = scaled(self.side);
         let least = match self.mass > 0.0 {
             true => scaled(least).get(),
@@ -266,6 +267,21 @@ mod tests {
             let least = tail.p().get() - tail.p_mass();
             assert!((least - tail.randomised(0.0)).abs() < 1e-12, "{tail:?}");
         }
+    }
+
+    #[test]
+    fn a_rescaled_tail_is_where_its_randomised_p_value_is_put() {
+        let square = |p: PValue| p.and(p);
+        let one = Tail::new(PValue::new(0.3), 0.25);
+        let deep = Tail::new(PValue::new(1e-100), 4e-101);
+        for tail in [one, deep, one.two_sided(), deep.two_sided()] {
+            let rescaled = tail.rescaled(square);
+            for u in [1e-9, 1.0] {
+                let (put, due) = (rescaled.randomised(u), tail.randomised(u).powi(2));
+                assert!((put - due).abs() <= 1e-6 * due, "{tail:?} {u}: {put} {due}");
+            }
+        }
+        assert_eq!(Tail::NONE.rescaled(square).p(), PValue::ONE);
     }
 
     #[test]

@@ -127,3 +127,81 @@ impl Strangers {
 fn chance_of_one(law: &NegativeBinomial) -> f64 {
     (law.ln_one() - law.not_zero().ln()).exp().min(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_distr::{Distribution, Poisson};
+    use rand_pcg::Pcg64;
+
+    #[test]
+    fn a_chance_of_one_is_that_of_the_law_among_those_who_came() {
+        let law = NegativeBinomial::new(0.8, 0.5);
+        let one = law.upper(1.0);
+        assert!((chance_of_one(&law) - one.mass() / one.p().get()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn without_knowledge_the_law_decides() {
+        let law = NegativeBinomial::new(0.8, 0.5);
+        for x in [1.0, 2.0, 5.0] {
+            let (plain, tail) = (
+                law.upper(x).given(law.not_zero()),
+                OneInflation::default().upper(&law, x),
+            );
+            assert!((plain.p().ln() - tail.p().ln()).abs() < 1e-9, "{x}");
+            assert!((plain.mass() - tail.mass()).abs() < 1e-9, "{x}");
+        }
+    }
+
+    #[test]
+    fn more_than_one_is_as_likely_as_it_comes() {
+        // One of fifty who come does more, where the law says two of five.
+        let law = NegativeBinomial::new(0.8, 0.5);
+        let mut rng = Pcg64::seed_from_u64(51);
+        let mut ones = Ones::default();
+        for _ in 0..20_000 {
+            let x = if rng.random::<f64>() < 0.02 { 2.0 } else { 1.0 };
+            ones.add(x, &law);
+        }
+        let mut known = OneInflation::default();
+        known.learn(&ones, 1.0);
+        let (one, two) = (known.upper(&law, 1.0), known.upper(&law, 2.0));
+        assert!((two.p().get() - 0.02).abs() < 3e-3, "{two:?}");
+        assert!((one.mass() + two.p().get() - 1.0).abs() < 1e-9);
+        // Beyond two it falls as the law does.
+        let fall = known.upper(&law, 4.0).p().get() / two.p().get();
+        let of_law = law.upper(4.0).p().get() / law.upper(2.0).p().get();
+        assert!((fall / of_law - 1.0).abs() < 1e-9, "{fall} {of_law}");
+    }
+
+    #[test]
+    fn strangers_are_judged_by_what_strangers_did() {
+        let mut rng = Pcg64::seed_from_u64(52);
+        let beyond_one = Poisson::new(1.5).unwrap();
+        let mut strangers = Strangers::default();
+        assert!(strangers.upper(3.0).is_none());
+        for _ in 0..50 {
+            let mut counts = Counts::default();
+            for _ in 0..100 {
+                let beyond: f64 = beyond_one.sample(&mut rng);
+                strangers.note(&mut counts, 1.0 + beyond);
+            }
+            strangers.learn(&counts, 1.0);
+        }
+        let p = |x: f64| strangers.upper(x).unwrap().p().get();
+        assert_eq!(p(1.0), 1.0);
+        // P(Poisson(1.5) >= 1) and >= 5.
+        assert!((p(2.0) - 0.777).abs() < 0.02, "{}", p(2.0));
+        assert!((p(6.0) / 0.0186 - 1.0).abs() < 0.3, "{}", p(6.0));
+        // One who fetched everything does not make the next one usual.
+        let mut counts = Counts::default();
+        strangers.note(&mut counts, 1e6);
+        let before = p(60.0);
+        let mut after = strangers;
+        after.learn(&counts, 1.0);
+        let after = after.upper(60.0).unwrap().p().get();
+        assert!(after < before.max(1e-12).sqrt(), "{before:e} {after:e}");
+    }
+}

@@ -167,7 +167,11 @@ impl CumulativeSeries {
             .enumerate()
             .filter_map(move |(row, anchor)| {
                 let law = anchor.law?;
-                Some((row, law.mean(), unseen_excess(&law, p(row, law.mean()), windows)))
+                Some((
+                    row,
+                    law.mean(),
+                    unseen_excess(&law, p(row, law.mean()), windows),
+                ))
             })
     }
 

@@ -17,8 +17,9 @@ use std::collections::HashMap;
 
 /// How long an edge is new.
 const NEW_FOR: Span = Span::DAY;
-/// What stands for knowing nothing, in what 1 / (1 + n) adds up to: α starts at 1.
-const ALPHA_PRIOR: f64 = 1.0;
+/// Shape of the Gamma prior of α, in new contacts. Its mean is 1 for all sources, and what all
+/// have shown for those of a class.
+const ALPHA_SHAPE: f64 = 1.0;
 /// More degrees of freedom than this are not believed: the tail of sizes is heavy.
 const FREEDOM_MAX: f64 = 12.0;
 /// Windows of edges that must be known before sizes say anything.
@@ -85,8 +86,9 @@ struct Novelty {
 }
 
 impl Novelty {
+    /// The mean of the posterior of α, which is `elsewhere` before anything is known.
     fn alpha(&self, elsewhere: f64) -> f64 {
-        (self.surprises + ALPHA_PRIOR * elsewhere) / (self.chances + ALPHA_PRIOR)
+        (self.surprises + ALPHA_SHAPE) / (self.chances + ALPHA_SHAPE / elsewhere)
     }
 }
 

@@ -9,8 +9,8 @@
 //! Learning is robust: values beyond five standard deviations are drawn in to them, unlikely
 //! windows weigh less, and the newest two days wait in a guard band.
 
-use super::evidence::{Evidence, Learning};
 use super::appearance::{Counts, OneInflation, Ones, STRANGER_EVENTS, Strangers};
+use super::evidence::{Evidence, Learning};
 use super::keep_rows;
 use super::overdispersion::{
     ClassOverdispersion, Deviations, Overdispersion, OwnOverdispersion, Variance,

@@ -367,6 +367,17 @@ mod tests {
     }
 
     #[test]
+    fn one_summand_is_as_unlikely_as_its_size() {
+        let mut rng = Pcg64::seed_from_u64(11);
+        let class = class(&mut rng);
+        let n = 100_000;
+        let least = Sizes::bound(Sizes::bucket(800)) / std::f64::consts::SQRT_2;
+        let larger = (0..n).filter(|_| size(&mut rng) as f64 >= least).count();
+        let (p, due) = (p(&class, 1.0, 800.0), larger as f64 / f64::from(n));
+        assert!((p / due - 1.0).abs() < 0.2, "{p} {due}");
+    }
+
+    #[test]
     fn what_one_took_does_not_become_usual_for_all() {
         let mut rng = Pcg64::seed_from_u64(10);
         let (mut doubting, mut trusting) = (class(&mut rng), class(&mut rng));

@@ -21,15 +21,17 @@ pub(crate) enum Variant {
     NoClassDispersion,
     NoGuardBand,
     NoGroupKeys,
+    NoRecalibration,
 }
 
 impl Variant {
-    pub(crate) const ALL: [Variant; 5] = [
+    pub(crate) const ALL: [Variant; 6] = [
         Variant::Whole,
         Variant::NoCommonMode,
         Variant::NoClassDispersion,
         Variant::NoGuardBand,
         Variant::NoGroupKeys,
+        Variant::NoRecalibration,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Variant {
             Variant::NoClassDispersion => "minus class dispersion",
             Variant::NoGuardBand => "minus guard band",
             Variant::NoGroupKeys => "minus group keys",
+            Variant::NoRecalibration => "minus recalibration",
         }
     }
 
@@ -47,6 +50,7 @@ impl Variant {
             common_mode: self == Variant::NoCommonMode,
             class_dispersion: self == Variant::NoClassDispersion,
             guard_band: self == Variant::NoGuardBand,
+            recalibration: self == Variant::NoRecalibration,
         }
     }
 }

@@ -3,9 +3,10 @@
 //! How likely a new edge is at a source that is known for contacts to few others: after n
 //! contacts the next is new with probability α / (α + n) (the Ewens, or one-parameter
 //! Pitman-Yor, process; Sanna Passino and Heard 2019 score network edges so). α is learnt over the
-//! sources of a class, and shrunk to that of all, from how often contacts were in fact new. How likely one is that carries so much:
-//! Student's t on the logarithm of what edges of its class carry in a window. The two happen
-//! together by chance with the product of both.
+//! sources of a class, and shrunk to that of all, from how often contacts were in fact new. How
+//! likely one is that carries so much: Student's t on the logarithm of what edges of its class
+//! carry in a window. The two happen together by chance with the product of both. How mature a
+//! test is, is a matter of its source: all that is new is young.
 //!
 //! An edge stays new for a day, so that one that starts small is weighed again.
 

@@ -8,7 +8,7 @@
 
 use crate::domain::Span;
 use crate::limits::{CALIBRATION_CLASSES_MAX, CALIBRATION_SERIES_MAX};
-use crate::statistics::Tail;
+use crate::statistics::{MAGNITUDES, Spread, Tail, magnitude};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,8 +18,6 @@ pub const LEVELS: [f64; 6] = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
 pub const BINS: usize = 20;
 /// A stratum is judged at a level where at least so many were due.
 const DUE_MIN: f64 = 100.0;
-/// Orders of magnitude of the expected value that are told apart.
-const SIZES: std::ops::RangeInclusive<i32> = -3..=6;
 
 /// How far observed / nominal may be from 1 at a level.
 pub(super) fn bounds_at(level: f64) -> (f64, f64) {
@@ -45,36 +43,11 @@ pub struct TestRow<'a> {
     pub tail: Tail,
 }
 
-/// How the randomised p-value of a test is distributed.
-enum Chance {
-    /// Uniform from here to there.
-    Uniform(f64, f64),
-    Other(Tail),
-}
-
-impl Chance {
-    fn of(tail: Tail) -> Chance {
-        tail.spread().map_or(Chance::Other(tail), |(low, high)| {
-            Chance::Uniform(low, high)
-        })
-    }
-
-    fn below(&self, level: f64) -> f64 {
-        match self {
-            Chance::Uniform(low, high) if level >= *high || low >= high => {
-                f64::from(u8::from(level >= *high))
-            }
-            Chance::Uniform(low, high) => ((level - low) / (high - low)).max(0.0),
-            Chance::Other(tail) => tail.chance_below(level),
-        }
-    }
-
-    /// The first bin that it can be in.
-    fn first_bin(&self) -> usize {
-        match self {
-            Chance::Uniform(low, _) => ((low * BINS as f64) as usize).min(BINS - 1),
-            Chance::Other(_) => 0,
-        }
+/// The first bin that a randomised p-value can be in.
+fn first_bin(spread: &Spread) -> usize {
+    match spread {
+        Spread::Uniform(low, _) => ((low * BINS as f64) as usize).min(BINS - 1),
+        Spread::Other(_) => 0,
     }
 }
 
@@ -192,16 +165,15 @@ impl Calibration {
             class: self.classes.number(row.class),
             regime: self.regimes.number(row.regime),
             maturity: self.maturities.number(row.maturity),
-            size: size_of(row.expected),
+            size: magnitude(row.expected),
         };
         let cell = self.cells.entry(key).or_default();
         cell.tests += 1;
-        let tail = row.tail;
         // Nearly always the randomised p-value is uniform over an interval, and nearly always that
         // ends far from the levels.
-        let chance = Chance::of(tail);
+        let spread = row.tail.spread();
         for (sum, level) in cell.below.iter_mut().zip(LEVELS) {
-            let below = chance.below(level);
+            let below = spread.below(level);
             if below == 0.0 {
                 // Nor is it below the stricter levels that follow.
                 break;
@@ -212,13 +184,13 @@ impl Calibration {
         if self.bins.len() <= detection {
             self.bins.resize(detection + 1, [0.0; BINS]);
         }
-        let first = chance.first_bin();
+        let first = first_bin(&spread);
         let mut below = 0.0;
         for (bin, sum) in self.bins[detection].iter_mut().enumerate().skip(first) {
             let up_to = if bin + 1 == BINS {
                 1.0
             } else {
-                chance.below((bin + 1) as f64 / BINS as f64)
+                spread.below((bin + 1) as f64 / BINS as f64)
             };
             *sum += up_to - below;
             below = up_to;
@@ -335,18 +307,9 @@ impl Calibration {
     }
 }
 
-fn size_of(expected: f64) -> i8 {
-    let order = if expected > 0.0 {
-        expected.log10().floor() as i32
-    } else {
-        *SIZES.start()
-    };
-    order.clamp(*SIZES.start(), *SIZES.end()) as i8
-}
-
 fn size_name(size: i8) -> String {
-    let (size, least, most) = (i32::from(size), *SIZES.start(), *SIZES.end());
-    let at = |order: i32| format!("{}", 10_f64.powi(order));
+    let (least, most) = (*MAGNITUDES.start(), *MAGNITUDES.end());
+    let at = |order: i8| format!("{}", 10_f64.powi(i32::from(order)));
     if size == least {
         format!("<{}", at(least + 1))
     } else if size == most {
@@ -646,7 +609,7 @@ mod tests {
 
     #[test]
     fn sizes_are_orders_of_magnitude() {
-        let name = |expected| size_name(size_of(expected));
+        let name = |expected| size_name(magnitude(expected));
         for (expected, size) in [
             (0.0, "<0.01"),
             (0.05, "0.01-0.1"),

@@ -14,7 +14,7 @@
 //! of some [`PRIOR`] / n until the model finds it less likely than that by itself.
 
 use crate::domain::{EventTime, Maturity, Span};
-use crate::statistics::{FixedSum, PValue, Tail};
+use crate::statistics::{FixedSum, PValue, Tail, magnitude};
 use ahash::RandomState;
 use std::collections::HashMap;
 
@@ -34,8 +34,6 @@ const TREND: (usize, usize) = (18, 22);
 const SLOPE_MIN: f64 = 0.6;
 /// Curves are drawn again, and the past fades, so often.
 const REFRESH: Span = Span::HOUR;
-/// Orders of magnitude of the expected value that are told apart.
-const SIZES: std::ops::RangeInclusive<i32> = -3..=6;
 
 /// A distribution of p-values.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +70,12 @@ impl Curve {
 
     /// How often a p-value as small as this comes.
     fn chance(&self, p: PValue) -> PValue {
-        PValue::from_ln(along(self.points.into_iter(), p.ln(), self.slope))
+        PValue::from_ln(along(self.points.iter().copied(), p.ln(), self.slope))
     }
 
     /// The p-value that comes so often.
     fn quantile(&self, chance: PValue) -> PValue {
-        let swapped = self.points.into_iter().map(|(ln_p, ln)| (ln, ln_p));
+        let swapped = self.points.iter().map(|(ln_p, ln)| (*ln, *ln_p));
         PValue::from_ln(along(swapped, chance.ln(), 1.0 / self.slope))
     }
 }
@@ -108,9 +106,10 @@ struct Fresh {
 impl Fresh {
     fn add(&mut self, tail: Tail) {
         self.tests += 1;
-        let left_out = tail.chance_below(UNCOUNTED);
+        let spread = tail.spread();
+        let left_out = spread.below(UNCOUNTED);
         for (sum, level) in self.below.iter_mut().zip(LEVELS) {
-            let below = tail.chance_below(level);
+            let below = spread.below(level);
             if below == 0.0 {
                 break;
             }
@@ -162,14 +161,10 @@ pub(super) struct Stratum {
 
 impl Stratum {
     pub(super) fn new(class: u8, maturity: Maturity, expected: f64) -> Stratum {
-        let order = match expected > 0.0 {
-            true => expected.log10().floor() as i32,
-            false => *SIZES.start(),
-        };
         Stratum {
             class,
             maturity,
-            size: order.clamp(*SIZES.start(), *SIZES.end()) as i8,
+            size: magnitude(expected),
         }
     }
 }
@@ -254,11 +249,10 @@ impl Recalibration {
             let unknown = Counts::new(self.whole.curve);
             self.classes.resize(class + 1, unknown);
         }
-        let of_class = self.classes[class].curve;
         let counts = self
             .strata
             .entry(stratum)
-            .or_insert_with(|| Counts::new(of_class));
+            .or_insert_with(|| Counts::new(self.classes[class].curve));
         counts.fresh.add(tail);
         let curve = &counts.curve;
         tail.rescaled(|p| curve.chance(p))

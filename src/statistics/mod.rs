@@ -6,6 +6,7 @@
 
 mod beta_binomial;
 mod fixed;
+mod magnitude;
 mod negative_binomial;
 mod p_value;
 mod special;
@@ -13,7 +14,8 @@ mod student;
 
 pub use beta_binomial::BetaBinomial;
 pub use fixed::FixedSum;
+pub use magnitude::{MAGNITUDES, magnitude};
 pub use negative_binomial::NegativeBinomial;
-pub use p_value::{PValue, Tail};
+pub use p_value::{PValue, Spread, Tail};
 pub use special::{ln_beta, ln_beta_reg};
 pub use student::ln_student_upper;

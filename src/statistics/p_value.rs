@@ -197,15 +197,14 @@ impl Tail {
         (sides * self.mass).min(self.p().get())
     }
 
-    /// The interval over which the randomised p-value is uniform; `None` in the middle of a
-    /// distribution, where two sides meet in one value.
-    pub fn spread(self) -> Option<(f64, f64)> {
+    /// How the randomised p-value is distributed, for who asks it more than one question.
+    pub fn spread(self) -> Spread {
         let high = self.side.get();
         let low = (high - self.mass).max(0.0);
         match self.two_sided {
-            false => Some((low, high)),
-            true if high <= 0.5 => Some((2.0 * low, 2.0 * high)),
-            true => None,
+            false => Spread::Uniform(low, high),
+            true if high <= 0.5 => Spread::Uniform(2.0 * low, 2.0 * high),
+            true => Spread::Other(self),
         }
     }
 
@@ -242,6 +241,28 @@ impl Tail {
             below(level / 2.0) + 1.0 - below(1.0 - level / 2.0)
         } else {
             below(level)
+        }
+    }
+}
+
+/// How the randomised p-value of a tail is distributed.
+#[derive(Clone, Copy, Debug)]
+pub enum Spread {
+    /// Uniform from here to there.
+    Uniform(f64, f64),
+    /// In the middle of a distribution, where two sides meet in one value.
+    Other(Tail),
+}
+
+impl Spread {
+    /// As [`Tail::chance_below`].
+    pub fn below(&self, level: f64) -> f64 {
+        match self {
+            Spread::Uniform(low, high) if level >= *high || low >= high => {
+                f64::from(u8::from(level >= *high))
+            }
+            Spread::Uniform(low, high) => ((level - low) / (high - low)).max(0.0),
+            Spread::Other(tail) => tail.chance_below(level),
         }
     }
 }
@@ -297,10 +318,8 @@ mod tests {
                     (share - tail.chance_below(level)).abs() < 1e-4,
                     "{level}: {share} {tail:?}"
                 );
-                if let Some((low, high)) = tail.spread() {
-                    let chance = ((level - low) / (high - low)).clamp(0.0, 1.0);
-                    assert!((chance - tail.chance_below(level)).abs() < 1e-9, "{tail:?}");
-                }
+                let chance = tail.spread().below(level);
+                assert!((chance - tail.chance_below(level)).abs() < 1e-9, "{tail:?}");
             }
         }
     }

@@ -3,12 +3,12 @@
 //! Each says, before looking, how likely every value of the next window is; answers with a tail
 //! probability; then learns, in constant time.
 
-mod appearance;
 mod cumulative;
 mod evidence;
 mod first_seen;
 mod location;
 mod mix;
+mod ones;
 mod overdispersion;
 mod rare;
 mod rate;
@@ -16,6 +16,7 @@ mod ratio;
 mod regular;
 mod rule;
 mod scatter;
+mod strangers;
 mod sum;
 
 use crate::domain::EventTime;

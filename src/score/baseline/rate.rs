@@ -9,12 +9,13 @@
 //! Learning is robust: values beyond five standard deviations are drawn in to them, unlikely
 //! windows weigh less, and the newest two days wait in a guard band.
 
-use super::appearance::{Counts, OneInflation, Ones, STRANGER_EVENTS, Strangers};
 use super::evidence::{Evidence, Learning};
 use super::keep_rows;
+use super::ones::{OneInflation, Ones, chance_of_one};
 use super::overdispersion::{
     ClassOverdispersion, Deviations, Overdispersion, OwnOverdispersion, Variance,
 };
+use super::strangers::{Counts, STRANGER_EVENTS, Strangers};
 use crate::detection::Direction;
 use crate::domain::{EventTime, Span};
 use crate::score::class::{CommonMode, CommonModeSketch, Prior, PriorMoments, Season};
@@ -204,14 +205,18 @@ impl RateSeries {
             let newborn = baseline.rate.is_empty();
             let settled = baseline.rate.settled_share(full);
             let is_stranger = amount < STRANGER_EVENTS && settled < SETTLED_MIN;
+            let one = match x > 0.0 {
+                true => chance_of_one(&predictive),
+                false => 1.0,
+            };
             let among_those_who_came = || {
                 let as_stranger = is_stranger.then(|| context.strangers.upper(x)).flatten();
-                as_stranger.unwrap_or_else(|| context.ones.upper(&predictive, x))
+                as_stranger.unwrap_or_else(|| context.ones.upper(&predictive, one, x))
             };
             let direction = self.direction;
             let mut tail = tail_of(&predictive, x, direction, newborn, among_those_who_came);
             if x > 0.0 {
-                ones[class].add(x, &predictive);
+                ones[class].add(x, one);
                 if is_stranger {
                     context.strangers.note(&mut strangers[class], x);
                 }

@@ -108,9 +108,8 @@ pub struct Alerting {
     bucket: TokenBucket,
     episodes: Episodes,
     muted: BTreeMap<Muted, u64>,
-    /// Per detection and entity: when, and how strongly, it was one of too many that were unusual
-    /// together.
-    common: BTreeMap<(usize, EntityKey), (AlertWindow, f64)>,
+    /// Per detection, of which more were unusual together than are told of.
+    crowds: BTreeMap<usize, Crowd>,
 }
 
 impl Alerting {
@@ -121,7 +120,7 @@ impl Alerting {
             bucket: TokenBucket::new(settings.alerts_per_day_max),
             episodes: Episodes::new(settings.resolve_after, settings.cooldown),
             muted: BTreeMap::new(),
-            common: BTreeMap::new(),
+            crowds: BTreeMap::new(),
             policy: Arc::default(),
             plan,
             settings,
@@ -172,7 +171,7 @@ impl Alerting {
                 .then_with(|| (one.detection, &one.key).cmp(&(other.detection, &other.key)))
         });
         let mut told: BTreeSet<(usize, EntityKey)> = BTreeSet::new();
-        let mut opened: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut together: BTreeMap<usize, Together> = BTreeMap::new();
         for candidate in candidates {
             let sighting = Sighting {
                 decided,
@@ -198,23 +197,20 @@ impl Alerting {
                     let alert = self.alert(&candidate, &sighting);
                     let is_rule = self.is_rule(key.0);
                     let host = self.episodes.host_of(&alert, decided);
-                    let together = opened.entry(key.0).or_default();
-                    let shared = self.common.get(&key).copied();
+                    let together = together.entry(key.0).or_default();
                     if let Some(host) = host.filter(|_| !is_rule) {
                         if self.episodes.join(&host, &alert, &sighting) {
                             told.insert(host);
                         }
                         self.mute(Muted::Companion);
-                    } else if !is_rule && shared.is_some_and(|of| candidate.repeats(of)) {
-                        self.mute(Muted::CommonCause);
-                    } else if !is_rule && *together == ALERTS_TOGETHER_MAX {
-                        let seen = (candidate.window, candidate.strength);
-                        self.common.insert(key, seen);
+                    } else if !is_rule && self.is_of_a_crowd(&candidate, decided, together) {
+                        together.untold += 1;
                         self.mute(Muted::CommonCause);
                     } else if !self.bucket.take(decided) {
                         self.mute(Muted::RateLimit);
                     } else {
-                        *together += 1;
+                        together.told += 1;
+                        together.weakest = candidate.strength;
                         let episode = Episode::new(alert, &sighting);
                         self.episodes.open(key.clone(), episode);
                         told.insert(key);
@@ -222,12 +218,37 @@ impl Alerting {
                 }
             }
         }
-        let cooldown = self.settings.cooldown;
-        self.common
-            .retain(|_, (window, _)| decided < window.end + cooldown);
+        self.remember(decided, &together);
         told.iter()
             .filter_map(|key| self.episodes.record(key))
             .collect()
+    }
+
+    /// Whether it is one of many that are unusual now, or were lately, and no more unusual than
+    /// those that were told of.
+    fn is_of_a_crowd(&self, candidate: &Candidate, now: EventTime, together: &Together) -> bool {
+        let crowd = self.crowds.get(&candidate.detection);
+        let lately = crowd.filter(|crowd| now <= crowd.until);
+        together.told == ALERTS_TOGETHER_MAX
+            || lately.is_some_and(|crowd| candidate.strength > crowd.weakest / WORSE)
+    }
+
+    /// What is common to many lasts: whoever it reaches a little later, or whom only a longer
+    /// window shows, is no news.
+    fn remember(&mut self, now: EventTime, together: &BTreeMap<usize, Together>) {
+        let until = now + self.settings.cooldown;
+        self.crowds.retain(|_, crowd| now <= crowd.until);
+        for (detection, together) in together {
+            let were_many = together.told + together.untold > ALERTS_TOGETHER_MAX;
+            if !were_many {
+                continue;
+            }
+            let crowd = self.crowds.entry(*detection).or_insert(Crowd {
+                until,
+                weakest: together.weakest,
+            });
+            crowd.until = until;
+        }
     }
 
     fn is_rule(&self, detection: usize) -> bool {
@@ -451,6 +472,24 @@ impl Alerting {
     }
 }
 
+/// What would have opened an episode of one detection at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Together {
+    told: usize,
+    untold: usize,
+    /// The strength of the weakest that was told of.
+    weakest: f64,
+}
+
+/// Many entities that were unusual for one detection at once.
+#[derive(Clone, Copy, Debug)]
+struct Crowd {
+    /// So long it is remembered.
+    until: EventTime,
+    /// The strength of the weakest that was told of.
+    weakest: f64,
+}
+
 /// A finding that may open or sustain an episode.
 struct Candidate {
     detection: usize,
@@ -478,15 +517,6 @@ impl Candidate {
         }
         self.fires |= other.fires;
         self.evidence = evidence;
-    }
-
-    /// Whether it is the longer window that tells late of what a shorter one has seen, and says no
-    /// more than that did.
-    fn repeats(&self, (seen, strength): (AlertWindow, f64)) -> bool {
-        seen != self.window
-            && self.window.start <= seen.start
-            && seen.end <= self.window.end
-            && self.strength > strength / WORSE
     }
 }
 

@@ -559,3 +559,31 @@ fn a_detection_switched_off_raises_nothing_and_leaves_its_budget_to_the_others()
     let end = step(&mut stage, 4, vec![finding("eve", 1e-30)]);
     assert_eq!(end[0].status, AlertStatus::Resolved);
 }
+
+#[test]
+fn what_many_have_in_common_is_remembered_for_a_while() {
+    let mut stage = stage("");
+    let crowd = |name: &str| {
+        (0..40)
+            .map(|n| finding(&format!("{name}-{n:02}"), 1e-30 / f64::from(1 + n)))
+            .collect()
+    };
+    assert_eq!(step(&mut stage, 8, crowd("first")).len(), 4);
+    // Others whom it reaches later in the day are no news, but for one who is far more unusual.
+    let opened = |alerts: Vec<Alert>, name: &str| {
+        let firing = alerts
+            .into_iter()
+            .filter(|alert| alert.status == AlertStatus::Firing)
+            .filter(|alert| alert.entity["actor"].starts_with(name));
+        firing.count()
+    };
+    let later = step(&mut stage, 20, crowd("second"));
+    assert_eq!(opened(later, "second"), 0);
+    let alone = step(&mut stage, 21, vec![finding("eve", 1e-90)]);
+    assert_eq!(opened(alone, "eve"), 1);
+    // As long as many are, and for a day after that.
+    let late = step(&mut stage, 40, vec![finding("third-00", 1e-30)]);
+    assert_eq!(opened(late, "third"), 0);
+    let after = step(&mut stage, 50, vec![finding("fourth-00", 1e-30)]);
+    assert_eq!(opened(after, "fourth"), 1);
+}

@@ -9,7 +9,7 @@ use super::entities::{Entity, POOLS};
 use crate::detection::Direction;
 use crate::domain::{EntityKey, EventTime, Span};
 use crate::statistics::{PValue, Tail};
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Gamma, Poisson};
 use rand_pcg::Pcg64;
 
@@ -172,7 +172,7 @@ fn only_who_came_is_tested_for_too_much() {
 }
 
 #[test]
-fn who_fetches_every_six_hours_is_known_on_the_first_day() {
+fn who_fetches_every_six_hours_is_known_on_the_second_day() {
     let all = entities(60);
     let mut series = RateSeries::new(
         Direction::Up,
@@ -180,21 +180,47 @@ fn who_fetches_every_six_hours_is_known_on_the_first_day() {
         Learning::new(Span::HOUR, HALF_LIFE),
     );
     let mut ps = Vec::new();
-    for hour in 0..24 {
+    for hour in 0..48 {
         // The same at every hour: the class has no season.
         let usual = |row: usize| 2 + (row as u64 + hour as u64) % 3;
         let mut observed: Vec<u64> = (0..all.len()).map(usual).collect();
         observed[0] = if hour % 6 == 3 { 75 } else { 0 };
         // Another does so once, in the evening.
-        observed[1] = if hour == 21 { 75 } else { observed[1] };
+        observed[1] = if hour == 45 { 75 } else { observed[1] };
         let judged = judge(&mut series, &all, &observed, hour);
         if hour % 6 == 3 {
             ps.push((p_of(&judged, 0), p_of(&judged, 1)));
         }
     }
-    let (known, new) = ps[3];
+    // On the first day only its class says what such an hour is like.
+    assert!(ps.iter().all(|(known, _)| *known > 1e-3), "{ps:?}");
+    let (known, new) = ps[7];
     assert!(known > 1e-2, "{ps:?}");
     assert!(new < 1e-3, "{ps:?}");
+}
+
+#[test]
+fn the_first_morning_is_nobodys_alarm() {
+    let all = entities(30);
+    let mut series = RateSeries::new(
+        Direction::Up,
+        Span::HOUR,
+        Learning::new(Span::HOUR, HALF_LIFE),
+    );
+    let mut rng = Pcg64::seed_from_u64(12);
+    for hour in 0..24 {
+        // A third of them look in once at night; in the day all work, each at a pace of its own.
+        let at_work = (8..18).contains(&hour);
+        let observed: Vec<u64> = (0..30)
+            .map(|row| match at_work {
+                true => 10 * (1 + row % 3) + rng.random_range(0..10),
+                false => u64::from(row % 3 == 0 && rng.random::<f64>() < 0.3),
+            })
+            .collect();
+        let judged = judge(&mut series, &all, &observed, hour);
+        let least = (0..30).map(|row| p_of(&judged, row)).fold(1.0, f64::min);
+        assert!(least > 1e-3, "{hour}: {least}");
+    }
 }
 
 #[test]

@@ -26,8 +26,9 @@ use crate::statistics::{NegativeBinomial, PValue, Tail};
 const PEAK_DAYS: usize = 3;
 /// What counts as one while an entity is young.
 const YOUNG_DAY: Span = Span::hours(6);
-/// A count this much above a known one is as good as known.
-const PEAK_MARGIN: f64 = 1.25;
+/// A count this much above a known one is as good as known; and so is one this much above the
+/// level, which is itself estimated.
+const PEAK_MARGINS: [f64; 2] = [1.25, 2.0];
 /// Counts less unlikely than this need no explanation.
 const PEAK_P: f64 = 1e-2;
 /// What a day leaves of a peak.
@@ -76,11 +77,10 @@ struct Peaks {
 impl Peaks {
     /// The tail of a count, where so many windows are known.
     fn known(&self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
-        let is_news = |value: f64, days: &[f32; PEAK_DAYS]| {
-            value > PEAK_MARGIN * f64::from(days[PEAK_DAYS - 1])
-        };
-        let is_usual = tail.p().get() >= PEAK_P;
-        if is_usual || is_news(x, &self.days[0]) || is_news(x / level, &self.days[1]) {
+        let known = self.days.map(|days| f64::from(days[PEAK_DAYS - 1]));
+        let [is_news, is_news_at_such_an_hour] =
+            [(x, 0), (x / level, 1)].map(|(value, kind)| value > PEAK_MARGINS[kind] * known[kind]);
+        if tail.p().get() >= PEAK_P || is_news || is_news_at_such_an_hour {
             return tail;
         }
         let most = PEAK_DAYS as f64;
@@ -131,6 +131,9 @@ struct Context {
     ones: OneInflation,
     strangers: Strangers,
     prior: Option<Prior>,
+    /// Nobody was ever seen at this hour: what an entity did at others says nothing of it, and its
+    /// class does at this one.
+    unseen_hour: bool,
 }
 
 /// What is expected of an entity's window.
@@ -189,7 +192,10 @@ impl RateSeries {
             let class = usize::from(entity.class);
             let context = &contexts[class];
             let x = observed[row] as f64;
-            let [amount, exposure] = baseline.rate.effective(full);
+            let [amount, exposure] = match context.unseen_hour {
+                true => [0.0; 2],
+                false => baseline.rate.effective(full),
+            };
             let Some(prior) = context.prior.or_else(|| own_prior(amount, exposure)) else {
                 // The very first windows of a class too small to say anything: nobody knows.
                 baseline.rate.learn(&self.learning, [x, context.level]);
@@ -204,7 +210,8 @@ impl RateSeries {
             let predictive = NegativeBinomial::new(variance.mean, variance.dispersion(&usual));
             let newborn = baseline.rate.is_empty();
             let settled = baseline.rate.settled_share(full);
-            let is_stranger = amount < STRANGER_EVENTS && settled < SETTLED_MIN;
+            let is_stranger =
+                !context.unseen_hour && amount < STRANGER_EVENTS && settled < SETTLED_MIN;
             let one = match x > 0.0 {
                 true => chance_of_one(&predictive),
                 false => 1.0,
@@ -276,6 +283,11 @@ impl RateSeries {
             .iter()
             .map(|class| class.season.ln_level(start))
             .collect();
+        let unseen_hour: Vec<bool> = self
+            .classes
+            .iter()
+            .map(|class| self.window < Span::DAY && class.season.visits(start) == 0.0)
+            .collect();
         let mut sketches: Vec<_> = self
             .classes
             .iter()
@@ -293,7 +305,9 @@ impl RateSeries {
             let quadratic = baseline.overdispersion.shrunk_to(usual).quadratic;
             let expected = rate * seasonal[class].exp();
             sketches[class].add(observed[row], expected, quadratic, entity.pool);
-            moments[class].add(rate, exposure / (1.0 + usual.linear));
+            if !unseen_hour[class] {
+                moments[class].add(rate, exposure / (1.0 + usual.linear));
+            }
         }
         let modes: Vec<_> = sketches.into_iter().map(CommonModeSketch::read).collect();
         let mut levels = Vec::with_capacity(modes.len());
@@ -317,11 +331,13 @@ impl RateSeries {
                 extra
             });
         }
-        // The newborn say how large newborns are, where nobody older does.
+        // The newborn say how large newborns are, where nobody older does; at an hour that was never
+        // seen all are newborn.
         let known: Vec<bool> = moments.iter().map(|one| one.prior().is_some()).collect();
         for (row, (baseline, entity)) in self.baselines.iter().zip(entities).enumerate() {
             let class = usize::from(entity.class);
-            if baseline.rate.is_empty() && observed[row] > 0 && !known[class] {
+            let newborn = baseline.rate.is_empty() || unseen_hour[class];
+            if newborn && observed[row] > 0 && !known[class] {
                 moments[class].add(observed[row] as f64 / levels[class], 1.0);
             }
         }
@@ -337,6 +353,7 @@ impl RateSeries {
                 ones: class.ones,
                 strangers: class.strangers,
                 prior: moments[number].prior().or_else(|| everybody.prior()),
+                unseen_hour: unseen_hour[number],
             })
             .collect()
     }

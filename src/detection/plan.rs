@@ -216,9 +216,7 @@ impl Plan {
         match kind {
             Kind::Movement => &self.movement_groups,
             Kind::Access => &self.access_groups,
-            Kind::Transit | Kind::Diversion | Kind::Label | Kind::Lifecycle => {
-                self.parcels.groups_for(kind)
-            }
+            _ => self.parcels.groups_for(kind),
         }
     }
 }

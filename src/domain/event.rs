@@ -69,7 +69,8 @@ closed_set! {
     /// no input: they are derived from what is known of parcels, and measured like events.
     Kind {
         Movement = "movement", Access = "access",
-        Transit = "transit", Diversion = "diversion", Label = "label", Lifecycle = "lifecycle",
+        Transit = "transit", Diversion = "diversion", Label = "label", Induction = "induction",
+        Lifecycle = "lifecycle",
     }
 }
 
@@ -77,7 +78,13 @@ impl Kind {
     /// The kinds that producers send.
     pub const RECORDED: [Kind; 2] = [Kind::Movement, Kind::Access];
     /// The kinds that are derived from what is known of parcels.
-    pub const DERIVED: [Kind; 4] = [Kind::Transit, Kind::Diversion, Kind::Label, Kind::Lifecycle];
+    pub const DERIVED: [Kind; 5] = [
+        Kind::Transit,
+        Kind::Diversion,
+        Kind::Label,
+        Kind::Induction,
+        Kind::Lifecycle,
+    ];
 
     /// The kind that the event schema writes so: a producer cannot send what is derived.
     pub fn recorded(name: &str) -> Option<Kind> {

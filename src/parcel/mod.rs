@@ -18,6 +18,8 @@
 //!   fifty days of the whole hub (`walk`); its records are how many were changed.
 //! * `label`, once per parcel that began as a label, seven days after, with seller, route and
 //!   carrier. Outcome `ok` where it became goods by then, else `not_found`.
+//! * `induction`, once per parcel, when its goods are first scanned, unless that ends their way,
+//!   with seller, route and carrier. Outcome `ok`.
 //! * `lifecycle`, once per parcel, when it is delivered, with seller, route and carrier. Outcome
 //!   `ok` where somebody had looked it up who does not handle parcels for a living, else `error`.
 //!
@@ -103,6 +105,7 @@ pub struct Parcels {
     wants_transit: bool,
     wants_diversion: bool,
     wants_label: bool,
+    wants_induction: bool,
     wants_lifecycle: bool,
     table: Table,
     /// Number of the oldest parcel that may still be on its way.
@@ -139,6 +142,7 @@ impl Parcels {
             wants_transit: needs.wants(Kind::Transit),
             wants_diversion: needs.wants(Kind::Diversion),
             wants_label: needs.wants(Kind::Label),
+            wants_induction: needs.wants(Kind::Induction),
             wants_lifecycle: needs.wants(Kind::Lifecycle),
             table: Table::new(parcels_max),
             resting_from: 0,
@@ -377,6 +381,7 @@ impl Parcels {
         parcel.is_label |= is_label && before.is_none();
         parcel.is_inducted |= !is_label;
         let is_last = LAST_STEPS.contains(&step_name);
+        let is_first = !is_label && !is_last && !before.is_some_and(|known| known.is_inducted);
         let is_told = parcel.is_told;
         parcel.is_told |= is_last;
         match self.table.get_mut(shipment) {
@@ -388,6 +393,9 @@ impl Parcels {
         }
         if self.wants_diversion && (is_rerouted || step_name == RETURN_STEP) {
             self.changed(event.time, &parcel, None, sink);
+        }
+        if is_first && self.wants_induction {
+            self.tell_parcel(event.time, Kind::Induction, Outcome::Ok, &parcel, sink);
         }
         if is_last && !is_told && self.wants_lifecycle {
             let outcome = if parcel.is_looked_up {

@@ -367,7 +367,7 @@ fn sent_another_way_or_back_is_a_change_and_ones_own_change_is_none() {
 }
 
 #[test]
-fn a_label_becomes_goods_and_somebody_waits_for_them_or_not() {
+fn a_label_becomes_goods_once_and_somebody_waits_for_them_or_not() {
     let at = |hour: i64| START + Span::hours(hour);
     let mut events = Vec::new();
     for parcel in 0..3 {
@@ -383,6 +383,8 @@ fn a_label_becomes_goods_and_somebody_waits_for_them_or_not() {
     });
     events.push(access(at(25), 1, "customs", Some(Relation::Granted)));
     events.push(scan(at(24 * 8), 9, "accepting", "gate-1"));
+    // Whose end is all that is seen of it did not enter here.
+    events.push(scan(at(24 * 8), 10, "delivering", "DEFRA"));
     let told = tell(&mut new(), &events, 1);
     let of = |kind: Kind| -> BTreeMap<&str, Outcome> {
         told.iter()
@@ -390,8 +392,23 @@ fn a_label_becomes_goods_and_somebody_waits_for_them_or_not() {
             .map(|(_, _, outcome, who)| (who.as_str(), *outcome))
             .collect()
     };
-    let ends = [("seller-0", Outcome::Ok), ("seller-1", Outcome::Error)];
+    let ends = [
+        ("seller-0", Outcome::Ok),
+        ("seller-1", Outcome::Error),
+        ("seller-10", Outcome::Error),
+    ];
     assert_eq!(of(Kind::Lifecycle), BTreeMap::from(ends));
+    let inductions: Vec<(EventTime, &str)> = told
+        .iter()
+        .filter(|(_, kind, ..)| *kind == Kind::Induction)
+        .map(|(time, _, _, who)| (*time, who.as_str()))
+        .collect();
+    let inducted = [
+        (at(20), "seller-0"),
+        (at(20), "seller-1"),
+        (at(24 * 8), "seller-9"),
+    ];
+    assert_eq!(inductions, inducted);
     let labels = [
         ("seller-0", Outcome::Ok),
         ("seller-1", Outcome::Ok),

@@ -338,6 +338,37 @@ fn a_share_that_jumps_is_unlikely_and_one_of_few_trials_is_not_judged() {
 }
 
 #[test]
+fn what_many_share_in_one_window_is_no_ones_and_is_not_learnt() {
+    let all = entities(60);
+    let mut series = RatioSeries::new(10, Learning::new(Span::DAY, HALF_LIFE));
+    // One hit in five hundred, and in one window a tenth for each of so many.
+    let mut day = 0;
+    let mut window = |is_off: fn(usize) -> bool| {
+        day += 1;
+        let appeared: Vec<_> = (0..60_usize)
+            .map(|row| {
+                let usual = u64::from((row + 7 * day) % 10 == 0);
+                (row, if is_off(row) { 5 } else { usual }, 50)
+            })
+            .collect();
+        let mut judged = vec![1.0; 60];
+        series.judge(&all, 1, &appeared, |row, one| {
+            judged[row] = one.tail.p().get()
+        });
+        judged
+    };
+    for _ in 0..40 {
+        window(|_| false);
+    }
+    let alone = window(|row| row == 0)[0];
+    let among_many = window(|row| row % 3 == 1)[1];
+    let after = window(|row| row == 2)[2];
+    assert!(alone < 1e-3, "{alone}");
+    assert!(among_many > 20.0 * alone, "{alone} {among_many}");
+    assert!(after < 5.0 * alone, "{alone} {after}");
+}
+
+#[test]
 fn a_first_contact_is_unlikely_where_contacts_are_few_and_it_carries_much() {
     let edge = |from: &str, to: &str, born: i64| Entity {
         key: EntityKey::new(format!("{from}\u{1f}{to}")),

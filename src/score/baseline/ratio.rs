@@ -10,7 +10,9 @@
 //! share per doubling of n, and an entity departs from that curve by a factor on the odds.
 //!
 //! The common mode is the median over the class of observed / expected in this window: while a
-//! carrier's system is down, look-ups miss for everybody.
+//! carrier's system is down, look-ups miss for everybody. Where less than half are moved, by a
+//! scanner with a wrong clock, the class scatters more in that window, and so does everybody's
+//! predictive; what is usual does not learn it.
 
 use super::evidence::{Evidence, Learning};
 use super::rate::trust;
@@ -34,6 +36,13 @@ const OWN_MIN: f64 = 30.0;
 const TRIALS_MIN: u64 = 8;
 /// Deviations beyond this many times the expected square are learnt as if they stood there.
 const SQUARE_MAX: f64 = 100.0;
+/// What many show beyond this many times the usual correlation is their window's.
+const UNUSUAL: f64 = 3.0;
+/// Entities of a window whose correlations are their own: so many, and such a share.
+const FEW: usize = 2;
+const FEW_SHARE: f64 = 0.02;
+/// Entities beside those for a window to show anything.
+const MANY: usize = 6;
 /// Total trials before a class has a share.
 const CLASS_TRIALS_MIN: f64 = 200.0;
 /// Doublings of n that are told apart.
@@ -151,10 +160,11 @@ impl RatioSeries {
             })
             .collect();
         let common = self.common_modes(entities, &samples);
+        let withins = self.withins(&samples, &common);
         for sample in samples {
             let class = &mut self.classes[sample.class];
             let baseline = &mut self.baselines[sample.row];
-            let within = class.within();
+            let within = withins[sample.class];
             let (k, n) = (sample.hits, sample.trials);
             let share = with_odds(sample.share, common[sample.class]);
             let mut weight = 1.0;
@@ -166,12 +176,6 @@ impl RatioSeries {
                 if baseline.settled_share(full) >= SETTLED_MIN {
                     weight = trust(tail.p());
                 }
-            }
-            // Until an entity has shown some trials its windows depart from its class, not from
-            // itself.
-            if n >= TRIALS_MIN as f64 && sample.own >= OWN_MIN {
-                let doubt = 1.0 / (sample.known + 1.0);
-                class.learn_within(k / n, n, share, doubt, self.learning.keep);
             }
             // A window's trials are alike: they say no more than so many independent ones.
             let independent = weight * n / (1.0 + (n - 1.0) * within);
@@ -280,6 +284,35 @@ impl RatioSeries {
             .collect()
     }
 
+    /// Per class the correlation within this window: as usual, or more where this window shows
+    /// more; the usual learns.
+    fn withins(&mut self, samples: &[Sample], common: &[f64]) -> Vec<f64> {
+        let mut seen: Vec<Vec<f64>> = vec![Vec::new(); self.classes.len()];
+        // Until an entity has shown some trials its windows depart from its class, not from itself.
+        let telling = samples
+            .iter()
+            .filter(|sample| sample.trials >= TRIALS_MIN as f64 && sample.own >= OWN_MIN);
+        for sample in telling {
+            let share = with_odds(sample.share, common[sample.class]);
+            let correlation = self.classes[sample.class].correlation_of(sample, share);
+            seen[sample.class].push(correlation);
+        }
+        let ablation = self.learning.ablation.class_dispersion;
+        let keep = self.learning.keep;
+        self.classes
+            .iter_mut()
+            .zip(seen)
+            .map(|(class, seen)| {
+                let usual = class.within();
+                let shown = shown_by_many(&seen).filter(|_| !ablation).unwrap_or(usual);
+                // What happens to many in one window is not how windows usually scatter.
+                let beyond = (shown - UNUSUAL * usual).max(0.0);
+                class.learn_within(&seen, beyond, keep);
+                shown.clamp(usual, CORRELATION_MAX)
+            })
+            .collect()
+    }
+
     /// How the entities of a class differ from its curve.
     fn learn_spread(&mut self, entities: &[Entity]) {
         #[derive(Clone, Copy, Default)]
@@ -352,18 +385,31 @@ impl RatioClass {
         correlation.clamp(CORRELATION_MIN, CORRELATION_MAX)
     }
 
-    /// One window of n trials had this share where another was expected, which is in doubt itself.
-    fn learn_within(&mut self, share: f64, trials: f64, expected: f64, doubt: f64, keep: f32) {
+    /// The correlation that one window of an entity shows, where this share was expected.
+    fn correlation_of(&self, sample: &Sample, expected: f64) -> f64 {
         let binomial = (expected * (1.0 - expected)).max(1e-4);
-        let square = (share - expected).powi(2) / binomial;
-        let known = 1.0 / trials + doubt;
+        let square = (sample.hits / sample.trials - expected).powi(2) / binomial;
+        let known = 1.0 / sample.trials + 1.0 / (sample.known + 1.0);
         let usual = self.within() + known;
-        let correlation = (square.min(SQUARE_MAX * usual) - known) / (1.0 - 1.0 / trials);
-        // Forgotten per window of an entity, so the memory is as long as thousands of them.
-        let keep = 1.0 - (1.0 - f64::from(keep)) / 100.0;
-        self.within = [
-            keep * self.within[0] + correlation,
-            keep * self.within[1] + 1.0,
-        ];
+        (square.min(SQUARE_MAX * usual) - known) / (1.0 - 1.0 / sample.trials)
     }
+
+    /// A window of the class showed these, of each of which so much is that window's.
+    fn learn_within(&mut self, seen: &[f64], beyond: f64, keep: f32) {
+        let n = seen.len() as f64;
+        let sum = seen.iter().sum::<f64>() - n * beyond;
+        // Forgotten per window of an entity, so the memory is as long as thousands of them.
+        let keep = (1.0 - (1.0 - f64::from(keep)) / 100.0).powf(n);
+        self.within = [keep * self.within[0] + sum, keep * self.within[1] + n];
+    }
+}
+
+/// The correlation that a window shows without those that show most: what a few do is their own,
+/// what many do is a day on which less can be told.
+fn shown_by_many(seen: &[f64]) -> Option<f64> {
+    let few = FEW.max((FEW_SHARE * seen.len() as f64).ceil() as usize);
+    let mut sorted = seen.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.truncate(sorted.len().saturating_sub(few));
+    (sorted.len() >= MANY).then(|| sorted.iter().sum::<f64>() / sorted.len() as f64)
 }

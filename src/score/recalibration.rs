@@ -32,6 +32,9 @@ const PRIOR: f64 = 5.0;
 const TREND: (usize, usize) = (18, 22);
 /// The exponent beyond the last level.
 const SLOPE_MIN: f64 = 0.6;
+/// Half of what was learnt is forgotten in this share of the time it took to learn it, while that
+/// is short: on the first days everybody is new, and those who are new later are others.
+const YOUNG_MEMORY: f64 = 1.0 / 3.0;
 /// Curves are drawn again, and the past fades, so often.
 const REFRESH: Span = Span::HOUR;
 
@@ -200,6 +203,7 @@ pub(super) struct Recalibration {
     strata: HashMap<Stratum, Counts, RandomState>,
     classes: Vec<Counts>,
     whole: Counts,
+    began: EventTime,
     refreshed: EventTime,
     half_life: Span,
 }
@@ -210,6 +214,7 @@ impl Recalibration {
             strata: HashMap::default(),
             classes: Vec::new(),
             whole: Counts::new(Curve::uniform()),
+            began: EventTime::MIN,
             refreshed: EventTime::MIN,
             half_life,
         }
@@ -221,12 +226,13 @@ impl Recalibration {
         if now <= self.refreshed {
             return;
         }
-        let passed = match self.refreshed {
-            EventTime::MIN => Span::ZERO,
-            refreshed => now - refreshed,
-        };
+        if self.began == EventTime::MIN {
+            (self.began, self.refreshed) = (now, now);
+        }
+        let young = YOUNG_MEMORY * (now - self.began).in_days();
+        let half_life = young.min(self.half_life.in_days()).max(REFRESH.in_days());
+        let keep = 0.5_f64.powf((now - self.refreshed).in_days() / half_life);
         self.refreshed = now;
-        let keep = 0.5_f64.powf(passed.in_days() / self.half_life.in_days());
         for (stratum, counts) in &self.strata {
             self.classes[usize::from(stratum.class)]
                 .fresh

@@ -38,7 +38,13 @@ const TRIALS_MIN: u64 = 8;
 const SQUARE_MAX: f64 = 100.0;
 /// What many show beyond this many times the usual correlation is their window's.
 const UNUSUAL: f64 = 3.0;
-/// Entities of a window whose correlations are their own: so many, and such a share.
+/// Of those that have a hit at all no larger share says by how much everybody is shifted.
+const SPREAD_MAX: f64 = 0.9;
+/// Nothing shifts everybody further.
+const SHIFT_MAX: f64 = 1e4;
+/// Halvings of its logarithm: to a tenth of a per cent.
+const BISECTIONS: u32 = 13;
+/// Entities of a window that may do something of their own: so many, and such a share.
 const FEW: usize = 2;
 const FEW_SHARE: f64 = 0.02;
 /// Entities beside those for a window to show anything.
@@ -248,10 +254,11 @@ impl RatioSeries {
             sketches[sample.class].add(sample.hits as u64, expected, scatter, pool);
         }
         let medians = self.median_shifts(samples);
+        let spreads = self.spread_shifts(samples);
         sketches
             .into_iter()
-            .zip(medians)
-            .map(|(sketch, median)| sketch.read().ratio.max(median).max(1.0))
+            .zip(medians.into_iter().zip(spreads))
+            .map(|(sketch, (median, spread))| sketch.read().ratio.max(median).max(spread))
             .collect()
     }
 
@@ -280,6 +287,42 @@ impl RatioSeries {
                 let (seen, expected) = (middle(|entity| entity.0), middle(|entity| entity.1));
                 let shift = odds(seen) / odds(expected);
                 if shift >= MEDIAN_SHIFT { shift } else { 1.0 }
+            })
+            .collect()
+    }
+
+    /// Per class, by what factor shares are higher than expected if so many entities as did have a
+    /// hit at all, but for a few; 1 where it is not. Where hits are rare a wrong clock gives one to
+    /// every third seller, and neither sums nor the median entity tell.
+    fn spread_shifts(&self, samples: &[Sample]) -> Vec<f64> {
+        let mut expected: Vec<Vec<f64>> = vec![Vec::new(); self.classes.len()];
+        let mut hit = vec![0_usize; self.classes.len()];
+        for sample in samples {
+            expected[sample.class].push(sample.trials * sample.share);
+            hit[sample.class] += usize::from(sample.hits > 0.0);
+        }
+        expected
+            .into_iter()
+            .zip(hit)
+            .map(|(expected, hit)| {
+                let most = (SPREAD_MAX * expected.len() as f64).floor();
+                let hit = (hit.saturating_sub(few_of(expected.len())) as f64).min(most);
+                let hit_at = |shift: f64| -> f64 {
+                    let chance = |mean: &f64| -(-shift * mean).exp_m1();
+                    expected.iter().map(chance).sum()
+                };
+                let (mut low, mut high) = (1.0, SHIFT_MAX);
+                if hit == 0.0 || hit <= hit_at(low) {
+                    return 1.0;
+                }
+                for _ in 0..BISECTIONS {
+                    let middle = f64::sqrt(low * high);
+                    match hit_at(middle) < hit {
+                        true => low = middle,
+                        false => high = middle,
+                    }
+                }
+                low
             })
             .collect()
     }
@@ -404,12 +447,16 @@ impl RatioClass {
     }
 }
 
+/// Of so many entities, those that may do something of their own.
+fn few_of(entities: usize) -> usize {
+    FEW.max((FEW_SHARE * entities as f64).ceil() as usize)
+}
+
 /// The correlation that a window shows without those that show most: what a few do is their own,
 /// what many do is a day on which less can be told.
 fn shown_by_many(seen: &[f64]) -> Option<f64> {
-    let few = FEW.max((FEW_SHARE * seen.len() as f64).ceil() as usize);
     let mut sorted = seen.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.truncate(sorted.len().saturating_sub(few));
+    sorted.truncate(sorted.len().saturating_sub(few_of(seen.len())));
     (sorted.len() >= MANY).then(|| sorted.iter().sum::<f64>() / sorted.len() as f64)
 }

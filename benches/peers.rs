@@ -47,7 +47,9 @@ use vigie::domain::{Alert, EpisodeKind, Event, EventTime, Label, Span};
 use vigie::simulate::{Hub, Plan, Split};
 
 const USAGE: &str = "usage: cargo bench --bench peers -- [--seeds A,B,...] [--days N]
-       [--attacks-per-day X] [--budgets A,B,...] [peers] [ablations]      peers when none is named";
+       [--attacks-per-day X] [--budgets A,B,...] [--regimes] [peers] [ablations]
+       --regimes puts in a peak, an outage, a strike, a holiday, a reform and an onboarding wave, as
+       many as fit; peers when neither is named";
 /// Seeds of the runs; none of them was used for tuning.
 const SEEDS: [u64; 2] = [901, 902];
 const DAYS: i64 = 35;
@@ -59,6 +61,7 @@ struct Arguments {
     days: i64,
     attacks_per_day: f64,
     budgets: Vec<f64>,
+    regimes: bool,
     peers: bool,
     ablations: bool,
 }
@@ -88,6 +91,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, Strin
         days: DAYS,
         attacks_per_day: ATTACKS_PER_DAY,
         budgets: BUDGETS.to_vec(),
+        regimes: false,
         peers: false,
         ablations: false,
     };
@@ -98,6 +102,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--days" => parsed.days = number(&value()?)?,
             "--attacks-per-day" => parsed.attacks_per_day = number(&value()?)?,
             "--budgets" => parsed.budgets = list(&value()?)?,
+            "--regimes" => parsed.regimes = true,
             "peers" => parsed.peers = true,
             "ablations" => parsed.ablations = true,
             other => return Err(format!("`{other}` is not known")),
@@ -128,6 +133,7 @@ fn pass<W: Watch>(arguments: &Arguments, seed: u64, begin: impl Fn(&Hub) -> W) -
         days: arguments.days,
         attacks_per_day: arguments.attacks_per_day,
         split: Split::Report,
+        regimes: arguments.regimes,
         ..Plan::new(seed)
     };
     let mut hub = Hub::new(plan.settings());

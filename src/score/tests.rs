@@ -364,7 +364,7 @@ fn what_many_share_in_one_window_is_no_ones_and_is_not_learnt() {
     let among_many = window(|row| row % 3 == 1)[1];
     let after = window(|row| row == 2)[2];
     assert!(alone < 1e-3, "{alone}");
-    assert!(among_many > 20.0 * alone, "{alone} {among_many}");
+    assert!(among_many > 1e-2, "{alone} {among_many}");
     assert!(after < 5.0 * alone, "{alone} {after}");
 }
 

@@ -5,16 +5,15 @@ use super::baseline::{
     MixValues, RareSeries, RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries,
     SumValues,
 };
-use super::entities::{Entities, maturity};
+use super::collector::Collector;
+use super::entities::Entities;
 use super::recalibration::{Recalibration, Stratum};
 use super::windows::Window;
-use super::{
-    CALIBRATION_LEVELS, Finding, Judgement, ScoreObserver, ScoreSettings, TestedEntity, Unseen,
-};
+use super::{CALIBRATION_LEVELS, Judgement, ScoreObserver, ScoreSettings, Unseen};
 use crate::detection::{GroupId, Plan, Series, SeriesId, Slot, Test};
-use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity};
-use crate::limits::{ALERT_MEMBERS_MAX, FINDING_P_MAX};
-use crate::measure::{ANY, Sketch, Tally as Counts, ValueHasher};
+use crate::domain::{AlertWindow, EventTime, Maturity};
+use crate::limits::FINDING_P_MAX;
+use crate::measure::{ANY, Sketch, ValueHasher};
 use crate::observe::PaneTable;
 use crate::statistics::PValue;
 
@@ -164,7 +163,7 @@ impl GroupJudge {
                         if let Some(recalibration) = &mut series.recalibration {
                             recalibration.refresh(end);
                         }
-                        let tally = Tally {
+                        let collector = Collector {
                             judgement,
                             recalibration: series.recalibration.as_mut(),
                             entities: &self.entities,
@@ -173,7 +172,7 @@ impl GroupJudge {
                             p_max: PValue::new(FINDING_P_MAX),
                             observer,
                         };
-                        judgements.push(judge(&mut series.baselines, spec, tally));
+                        judgements.push(judge(&mut series.baselines, spec, collector));
                     }
                 }
             }
@@ -328,117 +327,11 @@ impl GroupJudge {
     }
 }
 
-/// Collects what one series says of one window.
-struct Tally<'a, 'o> {
-    judgement: Judgement,
-    recalibration: Option<&'a mut Recalibration>,
-    entities: &'a Entities,
-    window: &'a Window,
-    spec: &'a Series,
-    /// What is less likely than this is a finding.
-    p_max: PValue,
-    observer: &'a mut Option<ScoreObserver<'o>>,
-}
-
-impl Tally<'_, '_> {
-    /// One entity was tested.
-    fn add(&mut self, row: usize, observed: f64, judged: Judged) {
-        self.add_of(row, observed, judged, "");
-    }
-
-    /// One entity was tested, and this part of it decided.
-    fn add_of(&mut self, row: usize, observed: f64, judged: Judged, part: &str) {
-        let Judged {
-            expected,
-            tail,
-            since,
-        } = judged;
-        let entity = &self.entities.all()[row];
-        let end = self.judgement.window.end;
-        let maturity = maturity(since.unwrap_or(entity.first_seen), end);
-        let tail = match &mut self.recalibration {
-            Some(recalibration) => {
-                let stratum = Stratum::new(entity.class, maturity, expected);
-                recalibration.step(stratum, tail)
-            }
-            None => tail,
-        };
-        self.judgement.tests[usize::from(entity.class)] += 1;
-        if tail.may_be_below(CALIBRATION_LEVELS[0]) {
-            for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
-                *below += tail.chance_below(level);
-            }
-        }
-        if let Some(observer) = self.observer {
-            observer(TestedEntity {
-                series: self.judgement.series,
-                end,
-                key: &entity.key,
-                class: self.entities.class_name(entity.class),
-                observed,
-                expected,
-                tail,
-                maturity,
-            });
-        }
-        if tail.p() <= self.p_max {
-            let (members, members_effective) = self.members(row);
-            self.judgement.findings.push(Finding {
-                key: entity.key.clone(),
-                class: entity.class,
-                observed,
-                expected,
-                p: tail.p(),
-                records: self.window.value(row, Slot::Sum(0)),
-                maturity,
-                part: EntityKey::new(part),
-                trials: self.spec.per.map(|per| trials_of(self.window, row, per)),
-                members,
-                members_effective,
-            });
-        }
-    }
-
-    /// Those that the entity is made of, the largest first, and how many of equal size they would
-    /// be.
-    fn members(&self, row: usize) -> (Vec<EntityKey>, f64) {
-        let tally = self
-            .spec
-            .members
-            .and_then(|slot| tally_of(self.window, row, slot));
-        let mut members: Vec<(&str, u64)> = tally.into_iter().flat_map(Counts::values).collect();
-        members.sort_unstable_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
-        let (mut sum, mut squares) = (0.0, 0.0);
-        for (_, count) in &members {
-            sum += *count as f64;
-            squares += (*count as f64).powi(2);
-        }
-        let effective = if squares > 0.0 {
-            sum * sum / squares
-        } else {
-            0.0
-        };
-        let keys = members
-            .into_iter()
-            .take(ALERT_MEMBERS_MAX)
-            .map(|(member, _)| EntityKey::new(member))
-            .collect();
-        (keys, effective)
-    }
-
-    fn finish(mut self) -> Judgement {
-        self.judgement
-            .findings
-            .sort_by(|one, other| one.key.cmp(&other.key));
-        self.judgement
-    }
-}
-
-fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> Judgement {
-    let (entities, window) = (tally.entities, tally.window);
+fn judge(baselines: &mut Baselines, spec: &Series, mut collector: Collector<'_, '_>) -> Judgement {
+    let (entities, window) = (collector.entities, collector.window);
     let all = entities.all();
     let classes = entities.classes();
-    let AlertWindow { start, end } = tally.judgement.window;
+    let AlertWindow { start, end } = collector.judgement.window;
     let per = spec.per.unwrap_or(spec.of);
     match baselines {
         Baselines::Rate(rate) => {
@@ -446,7 +339,7 @@ fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> 
             rate.judge(all, classes, &observed, start, |row, forecast, tail| {
                 if let Some(tail) = tail {
                     let judged = Judged::new(forecast.law.mean(), tail);
-                    tally.add(row, observed[row] as f64, judged);
+                    collector.add(row, observed[row] as f64, judged);
                 }
                 1.0
             });
@@ -454,7 +347,7 @@ fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> 
         Baselines::Cumulative(cumulative) => {
             let observed = of_everybody(entities, window, spec.of);
             cumulative.judge(all, classes, &observed, start, |row, judged| {
-                tally.add(row, observed[row] as f64, judged);
+                collector.add(row, observed[row] as f64, judged);
             });
         }
         Baselines::Sum(sum) => {
@@ -466,23 +359,23 @@ fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 sizes: window.sizes(),
             };
             sum.judge(all, classes, values, |row, judged| {
-                tally.add(row, observed[row] as f64, judged);
+                collector.add(row, observed[row] as f64, judged);
             });
         }
         Baselines::Ratio(ratio) => {
             let appeared: Vec<(usize, u64, u64)> = in_key_order(entities, window)
-                .map(|row| (row, window.value(row, spec.of), trials_of(window, row, per)))
+                .map(|row| (row, window.value(row, spec.of), window.trials(row, per)))
                 .collect();
             ratio.judge(all, classes, &appeared, |row, judged| {
-                let trials = trials_of(window, row, per).max(1);
+                let trials = window.trials(row, per).max(1);
                 let share = window.value(row, spec.of).min(trials) as f64 / trials as f64;
-                tally.add(row, share, judged);
+                collector.add(row, share, judged);
             });
         }
         Baselines::Mix(mix) => {
             let appeared: Vec<MixValues<'_>> = in_key_order(entities, window)
                 .filter_map(|row| {
-                    let mut hits: Vec<_> = tally_of(window, row, spec.of)?.values().collect();
+                    let mut hits: Vec<_> = window.tally(row, spec.of)?.values().collect();
                     let any = hits.iter().position(|(category, _)| *category == ANY);
                     let events = match any {
                         Some(any) => hits.swap_remove(any).1,
@@ -499,7 +392,7 @@ fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 })
                 .collect();
             mix.judge(all, classes, &appeared, |row, observed, judged, part| {
-                tally.add_of(row, observed, judged, part);
+                collector.add_of(row, observed, judged, part);
             });
         }
         Baselines::Location(location) => {
@@ -517,7 +410,7 @@ fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 })
                 .collect();
             location.judge(all, classes, &appeared, |row, observed, judged| {
-                tally.add(row, observed, judged);
+                collector.add(row, observed, judged);
             });
         }
         Baselines::Regular(regular) => {
@@ -528,7 +421,7 @@ fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 }
             });
             regular.judge(all, classes, appeared, |row, judged| {
-                tally.add(row, window.value(row, spec.of) as f64, judged);
+                collector.add(row, window.value(row, spec.of) as f64, judged);
             });
         }
         Baselines::FirstSeen(edges) => {
@@ -536,13 +429,13 @@ fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 .map(|row| (row, window.value(row, spec.of)))
                 .collect();
             edges.judge(all, classes, &appeared, end, |row, judged| {
-                tally.add(row, window.value(row, spec.of) as f64, judged);
+                collector.add(row, window.value(row, spec.of) as f64, judged);
             });
         }
         Baselines::Rare(rare) => {
             let appeared: Vec<usize> = in_key_order(entities, window).collect();
             rare.judge(all, &appeared, |row, judged| {
-                tally.add(row, window.value(row, spec.of) as f64, judged);
+                collector.add(row, window.value(row, spec.of) as f64, judged);
             });
         }
         Baselines::Rule(rule, at_least) => {
@@ -552,31 +445,16 @@ fn judge(baselines: &mut Baselines, spec: &Series, mut tally: Tally<'_, '_>) -> 
                 .collect();
             let tail = rule.judge(met.len());
             // Whoever meets it is told of, however often that happens.
-            tally.p_max = PValue::ONE;
+            collector.p_max = PValue::ONE;
             for (row, value) in met {
-                tally.add(row, value as f64, Judged::new(0.0, tail));
+                collector.add(row, value as f64, Judged::new(0.0, tail));
             }
             // The rule is one test of the whole window, whoever meets it.
-            tally.judgement.tests = vec![1];
-            tally.judgement.below = CALIBRATION_LEVELS.map(|level| tail.chance_below(level));
+            collector.judgement.tests = vec![1];
+            collector.judgement.below = CALIBRATION_LEVELS.map(|level| tail.chance_below(level));
         }
     }
-    tally.finish()
-}
-
-/// What a share is a share of. A walk is a sample, and a share of its own serials.
-fn trials_of(window: &Window, row: usize, per: Slot) -> u64 {
-    match window.sketch(row, per) {
-        Some(Sketch::Walk(walk)) => walk.steps().serials,
-        _ => window.value(row, per),
-    }
-}
-
-fn tally_of(window: &Window, row: usize, slot: Slot) -> Option<&Counts> {
-    match window.sketch(row, slot) {
-        Some(Sketch::Tally(tally)) => Some(tally),
-        _ => None,
-    }
+    collector.finish()
 }
 
 /// The value of a measure for every entity: 0 for those that did not appear.

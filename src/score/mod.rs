@@ -7,6 +7,7 @@
 
 mod baseline;
 mod class;
+mod collector;
 mod entities;
 mod judge;
 mod meeting;

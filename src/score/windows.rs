@@ -5,7 +5,7 @@
 
 use crate::detection::{Group, Slot};
 use crate::domain::Span;
-use crate::measure::{Sizes, Sketch};
+use crate::measure::{Sizes, Sketch, Tally};
 use crate::observe::PaneTable;
 
 /// Greatest common divisor; 0 is neutral.
@@ -141,6 +141,22 @@ impl Window {
             Slot::Sketch(column) => self
                 .row(entity)
                 .map(|row| &self.sketches[row * self.empty_row.len() + column]),
+        }
+    }
+
+    /// What a share is a share of. A walk is a sample, and a share of its own serials.
+    pub(super) fn trials(&self, entity: usize, per: Slot) -> u64 {
+        match self.sketch(entity, per) {
+            Some(Sketch::Walk(walk)) => walk.steps().serials,
+            _ => self.value(entity, per),
+        }
+    }
+
+    /// The counts per category of an entity that appeared.
+    pub(super) fn tally(&self, entity: usize, slot: Slot) -> Option<&Tally> {
+        match self.sketch(entity, slot) {
+            Some(Sketch::Tally(tally)) => Some(tally),
+            _ => None,
         }
     }
 

@@ -210,8 +210,8 @@ fn what_is_muted_is_counted_by_reason() {
 #[test]
 fn what_other_detections_say_of_the_same_is_taken_in_and_not_told_again() {
     let mut stage = stage("");
-    let surge = hour(&stage, 1, vec![finding("eve", 1e-6)]);
-    let fanout = judgement(&stage, "actor_fanout_spread", 1, vec![finding("eve", 1e-5)]);
+    let surge = hour(&stage, 1, vec![finding("eve", 1e-7)]);
+    let fanout = judgement(&stage, "actor_fanout_spread", 1, vec![finding("eve", 1e-6)]);
     // The stronger speaks for both.
     let alerts = stage.step(&[surge, fanout]);
     assert_eq!(alerts.len(), 1);

@@ -132,7 +132,7 @@ fn a_configuration_that_breaks_what_its_tests_expect_fails_them_and_says_what_ca
     let file = directory.path().join("own.yaml");
     let own = "alerts: {critical_below: 0}
 detections:
-  - {name: route_volume_shift, enabled: false}
+  - {name: route_induction_shift, enabled: false}
   - {name: decoy_record_touched, severity: warning}
 ";
     std::fs::write(&file, own).unwrap();
@@ -151,7 +151,7 @@ detections:
     );
     for word in [
         // What was expected, where it stands, and what there was.
-        "expected detection route_volume_shift, route CNSHA>NL1",
+        "expected detection route_induction_shift, route CNSHA>NL1",
         "got nothing of it",
         "severity critical",
         "warning  decoy_record_touched on actor desk-7",

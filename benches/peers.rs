@@ -4,6 +4,7 @@
 //! cargo bench --bench peers                                seeds, days and budgets as below
 //! cargo bench --bench peers -- --seeds 901,902 --days 35   others
 //! cargo bench --bench peers -- ablations                   vigie alone, with parts left out
+//! cargo bench --bench peers -- --regimes ablations         the same, with a peak and other bad days
 //! ```
 //!
 //! Each detector is implemented from its definition (`peers/`, one file each, with its source),

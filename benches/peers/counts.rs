@@ -163,7 +163,7 @@ impl Counts {
                 }
             }
             // What is derived from events is not among them.
-            _ => {}
+            Kind::Transit | Kind::Diversion | Kind::Label | Kind::Induction | Kind::Lifecycle => {}
         }
     }
 

@@ -239,15 +239,11 @@ impl Alerting {
         let until = now + self.settings.cooldown;
         self.crowds.retain(|_, crowd| now <= crowd.until);
         for (detection, together) in together {
-            let were_many = together.told + together.untold > ALERTS_TOGETHER_MAX;
-            if !were_many {
-                continue;
+            if together.told + together.untold > ALERTS_TOGETHER_MAX {
+                let weakest = together.weakest;
+                let crowd = Crowd { until, weakest };
+                self.crowds.entry(*detection).or_insert(crowd).until = until;
             }
-            let crowd = self.crowds.entry(*detection).or_insert(Crowd {
-                until,
-                weakest: together.weakest,
-            });
-            crowd.until = until;
         }
     }
 

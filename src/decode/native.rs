@@ -44,7 +44,7 @@ fn complete(partial: Partial<'_>) -> Result<Event<'_>, Rejection> {
     let complete = match kind {
         Kind::Movement => event.shipment.is_some() && event.step.is_some(),
         Kind::Access => event.actor.is_some() && event.action.is_some(),
-        _ => false,
+        Kind::Transit | Kind::Diversion | Kind::Label | Kind::Induction | Kind::Lifecycle => false,
     };
     if !complete {
         return Err(Rejection::MissingMember);

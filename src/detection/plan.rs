@@ -216,7 +216,9 @@ impl Plan {
         match kind {
             Kind::Movement => &self.movement_groups,
             Kind::Access => &self.access_groups,
-            _ => self.parcels.groups_for(kind),
+            Kind::Transit | Kind::Diversion | Kind::Label | Kind::Induction | Kind::Lifecycle => {
+                self.parcels.groups_for(kind)
+            }
         }
     }
 }

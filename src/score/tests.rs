@@ -64,6 +64,11 @@ impl Traffic {
     }
 }
 
+/// Counts by the hour, nothing known.
+fn hourly(direction: Direction) -> RateSeries {
+    RateSeries::new(direction, Span::HOUR, Learning::new(Span::HOUR, HALF_LIFE))
+}
+
 /// One hour judged: what was expected and how unlikely the count was, per entity.
 fn judge(
     series: &mut RateSeries,
@@ -84,8 +89,7 @@ fn judge(
 }
 
 fn taught(direction: Direction, traffic: &mut Traffic, all: &[Entity], hours: i64) -> RateSeries {
-    let learning = Learning::new(Span::HOUR, HALF_LIFE);
-    let mut series = RateSeries::new(direction, Span::HOUR, learning);
+    let mut series = hourly(direction);
     for hour in 0..hours {
         let observed = traffic.hour(hour, 1.0);
         judge(&mut series, all, &observed, hour);
@@ -174,11 +178,7 @@ fn only_who_came_is_tested_for_too_much() {
 #[test]
 fn who_fetches_every_six_hours_is_known_on_the_second_day() {
     let all = entities(60);
-    let mut series = RateSeries::new(
-        Direction::Up,
-        Span::HOUR,
-        Learning::new(Span::HOUR, HALF_LIFE),
-    );
+    let mut series = hourly(Direction::Up);
     let mut ps = Vec::new();
     for hour in 0..48 {
         // The same at every hour: the class has no season.
@@ -202,11 +202,7 @@ fn who_fetches_every_six_hours_is_known_on_the_second_day() {
 #[test]
 fn the_first_morning_is_nobodys_alarm() {
     let all = entities(30);
-    let mut series = RateSeries::new(
-        Direction::Up,
-        Span::HOUR,
-        Learning::new(Span::HOUR, HALF_LIFE),
-    );
+    let mut series = hourly(Direction::Up);
     let mut rng = Pcg64::seed_from_u64(12);
     for hour in 0..24 {
         // A third of them look in once at night; in the day all work, each at a pace of its own.
@@ -301,8 +297,7 @@ fn a_newborn_is_judged_by_its_class_from_its_first_window() {
 #[test]
 fn nothing_is_said_before_anything_is_known() {
     let all = entities(3);
-    let learning = Learning::new(Span::HOUR, HALF_LIFE);
-    let mut series = RateSeries::new(Direction::Up, Span::HOUR, learning);
+    let mut series = hourly(Direction::Up);
     let judged = judge(&mut series, &all, &[5, 900, 2], 0);
     assert!(judged.iter().all(Option::is_none), "{judged:?}");
 }

@@ -7,6 +7,7 @@ mod cumulative;
 mod evidence;
 mod first_seen;
 mod location;
+mod many;
 mod mix;
 mod ones;
 mod overdispersion;

@@ -26,8 +26,8 @@ use crate::statistics::{NegativeBinomial, PValue, Tail};
 const PEAK_DAYS: usize = 3;
 /// What counts as one while an entity is young.
 const YOUNG_DAY: Span = Span::hours(6);
-/// A count this much above a known one is as good as known; and so is one this much above the
-/// level, which is itself estimated.
+/// What is this much above a known count is as good as known: as it is, and over the level of its
+/// window, which is itself estimated.
 const PEAK_MARGINS: [f64; 2] = [1.25, 2.0];
 /// Counts less unlikely than this need no explanation.
 const PEAK_P: f64 = 1e-2;
@@ -77,10 +77,10 @@ struct Peaks {
 impl Peaks {
     /// The tail of a count, where so many windows are known.
     fn known(&self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
-        let known = self.days.map(|days| f64::from(days[PEAK_DAYS - 1]));
-        let [is_news, is_news_at_such_an_hour] =
-            [(x, 0), (x / level, 1)].map(|(value, kind)| value > PEAK_MARGINS[kind] * known[kind]);
-        if tail.p().get() >= PEAK_P || is_news || is_news_at_such_an_hour {
+        let is_news = |kind: usize, value: f64| {
+            value > PEAK_MARGINS[kind] * f64::from(self.days[kind][PEAK_DAYS - 1])
+        };
+        if tail.p().get() >= PEAK_P || is_news(0, x) || is_news(1, x / level) {
             return tail;
         }
         let most = PEAK_DAYS as f64;

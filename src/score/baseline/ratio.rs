@@ -10,13 +10,13 @@
 //! share per doubling of n, and an entity departs from that curve by a factor on the odds.
 //!
 //! The common mode is the median over the class of observed / expected in this window: while a
-//! carrier's system is down, look-ups miss for everybody. Where less than half are moved, by a
-//! scanner with a wrong clock, the class scatters more in that window, and so does everybody's
-//! predictive; what is usual does not learn it.
+//! carrier's system is down, look-ups miss for everybody. Where hits are rare it is told by how many
+//! have one at all. What moves many and not all, a scanner with a wrong clock, makes the class
+//! scatter in that window, and so everybody's predictive; what is usual does not learn it.
 
 use super::evidence::{Evidence, Learning};
 use super::rate::trust;
-use super::{Judged, keep_rows};
+use super::{Judged, keep_rows, many};
 use crate::score::class::CommonModeSketch;
 use crate::score::entities::Entity;
 use crate::statistics::{BetaBinomial, FixedSum};
@@ -38,17 +38,6 @@ const TRIALS_MIN: u64 = 8;
 const SQUARE_MAX: f64 = 100.0;
 /// What many show beyond this many times the usual correlation is their window's.
 const UNUSUAL: f64 = 3.0;
-/// Of those that have a hit at all no larger share says by how much everybody is shifted.
-const SPREAD_MAX: f64 = 0.9;
-/// Nothing shifts everybody further.
-const SHIFT_MAX: f64 = 1e4;
-/// Halvings of its logarithm: to a tenth of a per cent.
-const BISECTIONS: u32 = 13;
-/// Entities of a window that may do something of their own: so many, and such a share.
-const FEW: usize = 2;
-const FEW_SHARE: f64 = 0.02;
-/// Entities beside those for a window to show anything.
-const MANY: usize = 6;
 /// Total trials before a class has a share.
 const CLASS_TRIALS_MIN: f64 = 200.0;
 /// Doublings of n that are told apart.
@@ -291,40 +280,16 @@ impl RatioSeries {
             .collect()
     }
 
-    /// Per class, by what factor shares are higher than expected if so many entities as did have a
-    /// hit at all, but for a few; 1 where it is not. Where hits are rare a wrong clock gives one to
-    /// every third seller, and neither sums nor the median entity tell.
+    /// Per class, by what factor shares are higher if so many entities as did have a hit at all.
     fn spread_shifts(&self, samples: &[Sample]) -> Vec<f64> {
         let mut expected: Vec<Vec<f64>> = vec![Vec::new(); self.classes.len()];
-        let mut hit = vec![0_usize; self.classes.len()];
+        let mut hit = vec![0; self.classes.len()];
         for sample in samples {
             expected[sample.class].push(sample.trials * sample.share);
             hit[sample.class] += usize::from(sample.hits > 0.0);
         }
-        expected
-            .into_iter()
-            .zip(hit)
-            .map(|(expected, hit)| {
-                let most = (SPREAD_MAX * expected.len() as f64).floor();
-                let hit = (hit.saturating_sub(few_of(expected.len())) as f64).min(most);
-                let hit_at = |shift: f64| -> f64 {
-                    let chance = |mean: &f64| -(-shift * mean).exp_m1();
-                    expected.iter().map(chance).sum()
-                };
-                let (mut low, mut high) = (1.0, SHIFT_MAX);
-                if hit == 0.0 || hit <= hit_at(low) {
-                    return 1.0;
-                }
-                for _ in 0..BISECTIONS {
-                    let middle = f64::sqrt(low * high);
-                    match hit_at(middle) < hit {
-                        true => low = middle,
-                        false => high = middle,
-                    }
-                }
-                low
-            })
-            .collect()
+        let shift = |(expected, hit): (Vec<f64>, usize)| many::spread_shift(&expected, hit);
+        expected.into_iter().zip(hit).map(shift).collect()
     }
 
     /// Per class the correlation within this window: as usual, or more where this window shows
@@ -347,7 +312,8 @@ impl RatioSeries {
             .zip(seen)
             .map(|(class, seen)| {
                 let usual = class.within();
-                let shown = shown_by_many(&seen).filter(|_| !ablation).unwrap_or(usual);
+                let shown = many::mean_of_the_others(&seen).filter(|_| !ablation);
+                let shown = shown.unwrap_or(usual);
                 // What happens to many in one window is not how windows usually scatter.
                 let beyond = (shown - UNUSUAL * usual).max(0.0);
                 class.learn_within(&seen, beyond, keep);
@@ -445,18 +411,4 @@ impl RatioClass {
         let keep = (1.0 - (1.0 - f64::from(keep)) / 100.0).powf(n);
         self.within = [keep * self.within[0] + sum, keep * self.within[1] + n];
     }
-}
-
-/// Of so many entities, those that may do something of their own.
-fn few_of(entities: usize) -> usize {
-    FEW.max((FEW_SHARE * entities as f64).ceil() as usize)
-}
-
-/// The correlation that a window shows without those that show most: what a few do is their own,
-/// what many do is a day on which less can be told.
-fn shown_by_many(seen: &[f64]) -> Option<f64> {
-    let mut sorted = seen.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.truncate(sorted.len().saturating_sub(few_of(seen.len())));
-    (sorted.len() >= MANY).then(|| sorted.iter().sum::<f64>() / sorted.len() as f64)
 }

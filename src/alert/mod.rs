@@ -559,7 +559,9 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
     let up = observed >= policy.min_effect * expected;
     let down = observed * policy.min_effect <= expected;
     match detection.test {
-        Test::Rate(direction) | Test::Location { direction, .. } => match direction {
+        Test::Rate(direction)
+        | Test::Cumulative(direction)
+        | Test::Location { direction, .. } => match direction {
             Direction::Up => up,
             Direction::Down => down,
             Direction::Both => up || down,
@@ -567,7 +569,6 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
         Test::Sum
         | Test::Ratio { .. }
         | Test::Mix { .. }
-        | Test::Cumulative
         | Test::Regular
         | Test::FirstSeen
         | Test::Rare

@@ -413,10 +413,15 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
     if test == TestName::FirstSeen && entity.len() < 2 {
         mistakes.push(format!("`{name}`: the test first_seen needs an entity of two members or more: from whom, to whom"));
     }
-    if entry.direction.is_some() && !matches!(test, TestName::Rate | TestName::Location) {
-        mistakes.push(format!(
-            "`{name}`: only the tests rate and location have a direction"
-        ));
+    match (test, entry.direction) {
+        (TestName::Rate | TestName::Location, _) | (_, None) => {}
+        (TestName::Cumulative, Some(Direction::Up | Direction::Down)) => {}
+        (TestName::Cumulative, Some(Direction::Both)) => mistakes.push(format!(
+            "`{name}`: the test cumulative looks up or down, not both ways: write two entries"
+        )),
+        (_, Some(_)) => mistakes.push(format!(
+            "`{name}`: only the tests rate, cumulative and location have a direction"
+        )),
     }
     let unless = entry.unless.unwrap_or_default();
     for condition in &unless {
@@ -451,7 +456,7 @@ fn resolve(entry: Entry, pane: Span) -> Result<Detection, Vec<String>> {
                 direction: entry.direction.unwrap_or(Direction::Both),
                 trials_min: entry.min_trials.unwrap_or(10),
             },
-            TestName::Cumulative => Test::Cumulative,
+            TestName::Cumulative => Test::Cumulative(entry.direction.unwrap_or(Direction::Up)),
             TestName::Regular => Test::Regular,
             TestName::FirstSeen => Test::FirstSeen,
             TestName::Rare => Test::Rare,

@@ -169,7 +169,7 @@ fn detection(detection: &Detection) -> YamlOwned {
             .map(|member| ("members", text(member.name()))),
     );
     match detection.test {
-        Test::Rate(direction) => members.push(("direction", text(direction.name()))),
+        Test::Rate(direction) | Test::Cumulative(direction) => members.push(("direction", text(direction.name()))),
         Test::Ratio { trials_min } => members.push(("min_trials", number(trials_min as f64))),
         Test::Rule { at_least } => members.push(("at_least", number(at_least as f64))),
         Test::Mix { trials_min } => members.push(("min_trials", number(trials_min as f64))),
@@ -180,7 +180,7 @@ fn detection(detection: &Detection) -> YamlOwned {
             ("direction", text(direction.name())),
             ("min_trials", number(trials_min as f64)),
         ]),
-        Test::Sum | Test::Cumulative | Test::Regular | Test::FirstSeen | Test::Rare => {}
+        Test::Sum | Test::Regular | Test::FirstSeen | Test::Rare => {}
     }
     if !policy.enabled {
         members.push(("enabled", truth(false)));

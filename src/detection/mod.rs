@@ -63,8 +63,8 @@ pub enum Test {
         /// Values in the window below which they are not judged.
         trials_min: u64,
     },
-    /// A count that is a little higher than usual for many windows on end.
-    Cumulative,
+    /// A count that is a little higher than usual for many windows on end, or, looking down, lower.
+    Cumulative(Direction),
     /// Arrivals more regular than chance, of an entity whose arrivals were not.
     Regular,
     /// An entity seen for the first time, weighed by how much it carries.
@@ -92,7 +92,7 @@ impl Test {
             Test::Ratio { .. } => "ratio",
             Test::Mix { .. } => "mix",
             Test::Location { .. } => "location",
-            Test::Cumulative => "cumulative",
+            Test::Cumulative(_) => "cumulative",
             Test::Regular => "regular",
             Test::FirstSeen => "first_seen",
             Test::Rare => "rare",

@@ -29,6 +29,14 @@ impl Sizes {
         ((2 * octave + u32::from(upper)) as usize).min(SIZE_BUCKETS - 1)
     }
 
+    /// How much larger the values of a bucket are than those of the one before.
+    pub const RATIO: f64 = std::f64::consts::SQRT_2;
+
+    /// The geometric middle of a bucket.
+    pub fn middle(bucket: usize) -> f64 {
+        Sizes::bound(bucket) / Sizes::RATIO.sqrt()
+    }
+
     /// What no value of a bucket exceeds.
     pub fn bound(bucket: usize) -> f64 {
         2_f64.powf((bucket + 1) as f64 / 2.0)

@@ -109,7 +109,7 @@ fn days_of_growth(growth: f64, most: i32, seed: u64) -> (i32, f64) {
     let (all, mut traffic) = (entities(60), Traffic::new(60, 0.3, seed));
     traffic.rates.fill(50.0);
     let learning = Learning::new(Span::DAY, HALF_LIFE);
-    let mut series = CumulativeSeries::new(Span::DAY, learning);
+    let mut series = CumulativeSeries::new(Direction::Up, Span::DAY, learning);
     for day in 0..DAYS + most {
         let since = (day - DAYS).max(0);
         traffic.rates[7] = 50.0 * growth.powi(since);

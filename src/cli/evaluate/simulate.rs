@@ -8,7 +8,7 @@
 
 use crate::alert::{AlertSettings, Alerting};
 use crate::cli::Failure;
-use crate::cli::simulate::{Hubs, Splits};
+use crate::cli::simulate::{Attacks, Hubs, Splits, attacks};
 use crate::config::Config;
 use crate::domain::{Alert, AlertStatus, Label, RegimeLabel, Span, entity_members, label_of};
 use crate::engine::{Back, EngineSettings, Front, Step};
@@ -75,6 +75,9 @@ pub(super) struct Simulation {
     /// Half of the parameters and targets: tune on the one, report on the other.
     #[arg(long, value_enum, default_value_t = Splits::Tune, requires = "simulate")]
     split: Splits,
+    /// Attacks to put in: `all`, or names, separated by commas.
+    #[arg(long, value_name = "NAMES", default_value = "all", requires = "simulate", value_parser = attacks)]
+    attacks: Attacks,
     /// Attacks that begin in a day.
     #[arg(long, value_name = "NUMBER", default_value_t = 4.0, requires = "simulate", value_parser = super::positive)]
     attacks_per_day: f64,
@@ -190,6 +193,7 @@ impl Simulation {
         if run.attacked {
             return Plan {
                 attacks_per_day: self.attacks_per_day,
+                attacks: self.attacks.0.clone(),
                 ..plan
             };
         }

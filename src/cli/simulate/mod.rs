@@ -127,9 +127,9 @@ impl Splits {
 
 /// What `--attacks` names.
 #[derive(Clone, Debug)]
-struct Attacks(Vec<&'static Scenario>);
+pub(super) struct Attacks(pub(super) Vec<&'static Scenario>);
 
-fn attacks(text: &str) -> Result<Attacks, String> {
+pub(super) fn attacks(text: &str) -> Result<Attacks, String> {
     match text {
         "all" => return Ok(Attacks(Scenario::attacks().collect())),
         "none" => return Ok(Attacks(Vec::new())),

@@ -1,4 +1,4 @@
-//! Low and slow: a count that is a little higher than usual, window after window.
+//! Low and slow: a count that is a little higher than usual, or much lower, window after window.
 //!
 //! For each of a few designed shifts δ the likelihood ratio of the window's count under δ times
 //! the expected mean, against the expected mean itself, is multiplied up; the product never falls
@@ -15,6 +15,9 @@
 //! by no more than a fifth in thirty days beyond what its class and the season do, so that a ramp
 //! of 2 % a day, which a baseline of two weeks' memory would follow, leaves it behind.
 //!
+//! Looking down it finds a silence wherever it begins, which no window of a day can; there is no
+//! anchor then, because who has less and less to send comes to be expected so.
+//!
 //! What it cannot see: a shift below some ×1.15, and growth below a fifth a month, which is what
 //! honest businesses do.
 
@@ -26,7 +29,9 @@ use crate::score::entities::Entity;
 use crate::statistics::{NegativeBinomial, PValue, Tail};
 
 /// Shifts that are looked for.
-const SHIFTS: [f64; 3] = [1.3, 1.7, 3.0];
+type Shifts = [f64; 3];
+const RISES: Shifts = [1.3, 1.7, 3.0];
+const FALLS: Shifts = [0.6, 0.3, 0.1];
 /// The most that one window adds to ln of a product.
 const STEP_MAX: f64 = 2.5;
 /// ln of a product is held here.
@@ -42,26 +47,27 @@ const ANCHOR_HALF_LIFE: Span = Span::days(90);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Products {
-    ln: [f32; SHIFTS.len()],
+    /// Per shift.
+    ln: [f32; RISES.len()],
 }
 
 /// How much more than expected an entity can do in each of so many windows before the evidence
 /// reaches 1 / p, in the mean: for each shift that is looked for the evidence grows by the mean of
 /// its step, which is linear in what the entity does, and the fastest decides.
 fn unseen_excess(law: &NegativeBinomial, p: PValue, windows: f64) -> f64 {
-    let growth = ((SHIFTS.len() as f64).ln() - p.ln()) / windows;
+    let growth = ((RISES.len() as f64).ln() - p.ln()) / windows;
     let needed = |shift: f64| {
         let at_zero = law.ln_ratio(0.0, shift);
         let per_event = law.ln_ratio(1.0, shift) - at_zero;
         (growth - at_zero) / per_event
     };
-    let least = SHIFTS.into_iter().map(needed).fold(f64::INFINITY, f64::min);
+    let least = RISES.into_iter().map(needed).fold(f64::INFINITY, f64::min);
     (least - law.mean()).max(0.0)
 }
 
 impl Products {
-    fn step(&mut self, predictive: &NegativeBinomial, x: f64) {
-        for (ln, shift) in self.ln.iter_mut().zip(SHIFTS) {
+    fn step(&mut self, predictive: &NegativeBinomial, x: f64, shifts: Shifts) {
+        for (ln, shift) in self.ln.iter_mut().zip(shifts) {
             let step = predictive.ln_ratio(x, shift).min(STEP_MAX);
             *ln = (f64::from(*ln).max(0.0) + step).clamp(0.0, LN_MAX) as f32;
         }
@@ -70,7 +76,7 @@ impl Products {
     /// The mixture.
     fn evidence(&self) -> f64 {
         let sum: f64 = self.ln.iter().map(|ln| f64::from(*ln).exp()).sum();
-        sum / SHIFTS.len() as f64
+        sum / self.ln.len() as f64
     }
 }
 
@@ -108,6 +114,7 @@ impl Anchor {
 /// All entities of one series.
 #[derive(Debug)]
 pub(in crate::score) struct CumulativeSeries {
+    direction: Direction,
     rates: RateSeries,
     products: Vec<Products>,
     anchors: Vec<Anchor>,
@@ -117,9 +124,15 @@ pub(in crate::score) struct CumulativeSeries {
 }
 
 impl CumulativeSeries {
-    pub(in crate::score) fn new(window: Span, learning: Learning) -> CumulativeSeries {
+    /// Looks up, or down.
+    pub(in crate::score) fn new(
+        direction: Direction,
+        window: Span,
+        learning: Learning,
+    ) -> CumulativeSeries {
         CumulativeSeries {
-            rates: RateSeries::new(Direction::Up, window, learning),
+            direction,
+            rates: RateSeries::new(direction, window, learning),
             products: Vec::new(),
             anchors: Vec::new(),
             rise: GROWTH_MAX.powf(window.in_days() / GROWTH_SPAN.in_days()),
@@ -139,11 +152,16 @@ impl CumulativeSeries {
         self.products.resize_with(entities.len(), Products::default);
         self.anchors.resize_with(entities.len(), Anchor::default);
         let (products, anchors) = (&mut self.products, &mut self.anchors);
-        let (rise, fall) = (self.rise, self.fall);
+        let (rise, fall, direction) = (self.rise, self.fall, self.direction);
         let step = |row: usize, forecast: &Forecast, _| {
-            let predictive = anchors[row].hold(forecast, rise, fall);
+            let (predictive, shifts) = match direction {
+                Direction::Down => (forecast.law, FALLS),
+                Direction::Up | Direction::Both => {
+                    (anchors[row].hold(forecast, rise, fall), RISES)
+                }
+            };
             let product = &mut products[row];
-            product.step(&predictive, observed[row] as f64);
+            product.step(&predictive, observed[row] as f64, shifts);
             let evidence = product.evidence();
             if forecast.settled >= 1.0 {
                 let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0);
@@ -154,7 +172,7 @@ impl CumulativeSeries {
         self.rates.judge(entities, classes, observed, start, step);
     }
 
-    /// For each entity with a mature baseline: what is expected of it in a window, and how much
+    /// Where it looks up, for each entity with a mature baseline: what is expected of it in a window, and how much
     /// more it can do in each of so many windows before an alert at its `p`, of the row and what is
     /// expected of it, in the mean.
     pub(in crate::score) fn unseen(
@@ -204,12 +222,13 @@ mod tests {
 
     /// Windows until the evidence reaches `level`, at this shift, or `most`.
     fn run_length(shift: f64, level: f64, most: u32, rng: &mut Pcg64) -> u32 {
+        let shifts = if shift < 1.0 { FALLS } else { RISES };
         let predictive = NegativeBinomial::new(MEAN, CV * CV);
         let noise = Gamma::new(1.0 / (CV * CV), CV * CV).unwrap();
         let mut products = Products::default();
         for window in 1..=most {
             let mean = MEAN * shift * noise.sample(rng);
-            products.step(&predictive, Poisson::new(mean).unwrap().sample(rng));
+            products.step(&predictive, Poisson::new(mean).unwrap().sample(rng), shifts);
             if products.evidence() >= level {
                 return window;
             }
@@ -246,6 +265,17 @@ mod tests {
     }
 
     #[test]
+    fn a_silence_is_found_within_a_few_windows() {
+        let half = mean_run_length(0.5, 1e3, 1_000);
+        let (tenth, none) = (
+            mean_run_length(0.1, 1e3, 1_000),
+            mean_run_length(0.0, 1e3, 1_000),
+        );
+        assert!(half < 8.0, "a half takes {half} windows");
+        assert!(none <= tenth && tenth < 5.0, "{none} {tenth}");
+    }
+
+    #[test]
     fn what_stays_unseen_for_a_month_is_found_in_about_one() {
         let law = NegativeBinomial::new(MEAN, CV * CV);
         let excess = unseen_excess(&law, PValue::new(1e-3), 30.0);
@@ -259,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_mature_baseline_is_taught_no_more_than_a_fifth_a_month() {
-        let series = CumulativeSeries::new(Span::DAY, Learning::new(Span::DAY, Span::days(14)));
+        let series = CumulativeSeries::new(Direction::Up, Span::DAY, Learning::new(Span::DAY, Span::days(14)));
         let mut anchor = Anchor::default();
         // Season and common mode are nobody's growth.
         let mut expected = |rate: f64, settled: f64, level: f64| {
@@ -290,7 +320,7 @@ mod tests {
     fn one_burst_alone_does_not_raise_it() {
         let predictive = NegativeBinomial::new(MEAN, CV * CV);
         let mut products = Products::default();
-        products.step(&predictive, 1e6);
+        products.step(&predictive, 1e6, RISES);
         assert!(products.evidence() < 13.0, "{}", products.evidence());
     }
 }

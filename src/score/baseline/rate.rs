@@ -72,10 +72,12 @@ struct Peaks {
     /// Of the days before, largest first.
     days: [[f32; PEAK_DAYS]; 2],
     today: [f32; 2],
+    /// Windows in which it appeared, lately.
+    visits: f32,
 }
 
 impl Peaks {
-    /// The tail of a count, where so many windows are known.
+    /// The tail of a count, where so many windows like it are known.
     fn known(&self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
         let is_news = |kind: usize, value: f64| {
             value > PEAK_MARGINS[kind] * f64::from(self.days[kind][PEAK_DAYS - 1])
@@ -91,10 +93,12 @@ impl Peaks {
         for (today, value) in self.today.iter_mut().zip([x, x / level]) {
             *today = today.max(value as f32);
         }
+        self.visits += 1.0;
     }
 
     /// A day has passed, or what counts as one.
     fn next_day(&mut self) {
+        self.visits *= PEAK_KEEP;
         for (days, today) in self.days.iter_mut().zip(&mut self.today) {
             let mut peak = std::mem::take(today);
             for day in days {
@@ -229,7 +233,12 @@ impl RateSeries {
                 }
                 let level = context.level.max(MEAN_MIN);
                 if x > predictive.mean() {
-                    let known = |tail| baseline.peaks.known(x, level, tail, exposure);
+                    // Among those who came: only they are tested.
+                    let windows = match direction {
+                        Direction::Up => f64::from(baseline.peaks.visits),
+                        Direction::Down | Direction::Both => exposure,
+                    };
+                    let known = |tail| baseline.peaks.known(x, level, tail, windows);
                     tail = tail.map(known);
                 }
                 baseline.peaks.learn(x, level);

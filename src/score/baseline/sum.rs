@@ -14,9 +14,15 @@
 //! a Bernoulli(μ / c), so their sum is replaced by c times a count of mean n μ / c; it is negative
 //! binomial, because a window's sizes are alike: today somebody lists, yesterday they read. The
 //! cut that gives the smallest bound is taken; and where n summands add up to x one of them is at
-//! least x / n, which is all that can be said of a few. The p-value is therefore conservative: a test that
-//! doubts, not one that is calibrated. Where one summand decides (the principle of a single big
-//! jump, Foss, Korshunov and Zachary 2013) the bound is tight.
+//! least x / n, which is all that can be said of a few.
+//!
+//! That knows of the sizes below c their mean alone. Where it makes a sum unlikely, the distribution
+//! of a compound negative binomial with the sizes as they are is computed on a lattice (Panjer,
+//! "Recursive evaluation of a family of compound distributions", ASTIN Bulletin 12, 1981): one export
+//! beside a page is as unlikely as alone, and two are less likely than one.
+//!
+//! The p-value is conservative: a test that doubts, not one that is calibrated. Where one summand
+//! decides (the principle of a single big jump, Foss, Korshunov and Zachary 2013) the bound is tight.
 
 use super::evidence::{Evidence, Learning};
 use super::overdispersion::{ClassOverdispersion, Deviations, Variance};
@@ -42,6 +48,11 @@ const SEEN_MIN: f64 = 0.5;
 const SIZE_MIN: f64 = 1e-3;
 /// Cuts that are tried: the sum, its half, and so on.
 const CUTS: i32 = 12;
+/// Sums that the bound makes this unlikely are computed, on so many points between 0 and the sum,
+/// down to what the rounding of numbers leaves.
+const COMPUTED_P: f64 = 0.3;
+const POINTS: usize = 64;
+const COMPUTED_P_MIN: f64 = 1e-13;
 /// Sums below this are few enough for the chance of each to matter.
 const DISCRETE_BELOW: f64 = 32.0;
 
@@ -252,7 +263,52 @@ impl SizeClass {
             smallest.min(jump + rest.p().get())
         };
         let one_is_large = jump((sum / summands).ceil());
-        PValue::new((0..CUTS).fold(one_is_large, tighten))
+        let bound = (0..CUTS).fold(one_is_large, tighten);
+        if bound >= COMPUTED_P || summands == 1.0 {
+            return PValue::new(bound);
+        }
+        let dispersion = fit.quadratic + doubt;
+        let computed = self.compound(summands * larger, dispersion, sum);
+        PValue::new(bound.min(computed.max(COMPUTED_P_MIN)))
+    }
+
+    /// P(S ≥ sum) for a negative binomial number of summands of the sizes of the class.
+    fn compound(&self, summands: f64, dispersion: f64, sum: f64) -> f64 {
+        // The chance of each size on the lattice; what lies between two of its points is shared out
+        // so that the mean stays.
+        let step = sum / POINTS as f64;
+        let mut chances = [0.0; POINTS];
+        let mut larger = 1.0;
+        for bucket in 0..SIZE_BUCKETS {
+            let above = self.share_above(Sizes::bound(bucket));
+            let size = Sizes::middle(bucket) / step;
+            let point = size as usize;
+            let (chance, part) = (larger - above, size.fract());
+            for (point, chance) in [(point, chance * (1.0 - part)), (point + 1, chance * part)] {
+                if let Some(sum) = chances.get_mut(point) {
+                    *sum += chance;
+                }
+            }
+            larger = above;
+            if point >= POINTS {
+                break;
+            }
+        }
+        let shape = 1.0 / dispersion.max(1e-6);
+        let odds = summands / shape;
+        let a = odds / (1.0 + odds);
+        let b = (shape - 1.0) * a;
+        let none = chances[0];
+        let mut below = [0.0; POINTS];
+        below[0] = (-shape * (odds * (1.0 - none)).ln_1p()).exp();
+        for sum in 1..POINTS {
+            let terms = (1..=sum).map(|size| {
+                let weight = a + b * size as f64 / sum as f64;
+                weight * chances[size] * below[sum - size]
+            });
+            below[sum] = terms.sum::<f64>() / (1.0 - a * none);
+        }
+        1.0 - below.iter().sum::<f64>()
     }
 
     /// The chance that a summand is larger than `size`.
@@ -275,10 +331,18 @@ impl SizeClass {
             return TAIL_INDEX_MIN;
         };
         if outer <= inner {
+            // All of one size: nothing says how they fall off.
             return TAIL_INDEX_MIN;
         }
-        let fall = (self.above[inner] / self.above[outer]).ln();
-        let stretch = (Sizes::bound(outer) / Sizes::bound(inner)).ln();
+        // Where so many are larger lies within a bucket.
+        let place = |bucket: usize, summands: f64| {
+            let here = self.above[bucket];
+            let next = self.above.get(bucket + 1).copied().unwrap_or(0.0);
+            let part = (here / summands).ln() / (here / next.max(SEEN_MIN)).ln();
+            (bucket as f64 + part) * Sizes::RATIO.ln()
+        };
+        let stretch = place(outer, TAIL_SUMMANDS[1]) - place(inner, TAIL_SUMMANDS[0]);
+        let fall = (TAIL_SUMMANDS[0] / TAIL_SUMMANDS[1]).ln();
         (fall / stretch).clamp(TAIL_INDEX_MIN, TAIL_INDEX_MAX)
     }
 
@@ -378,10 +442,21 @@ mod tests {
     }
 
     #[test]
+    fn an_export_beside_a_page_is_nearly_as_unlikely_as_alone_and_two_are_less_likely() {
+        let mut rng = Pcg64::seed_from_u64(12);
+        let class = class(&mut rng);
+        let alone = p(&class, 1.0, 8_000.0);
+        let beside = p(&class, 3.0, 8_050.0);
+        assert!(alone < beside && beside < 6.0 * alone, "{alone} {beside}");
+        let two = p(&class, 3.0, 16_000.0);
+        assert!(two < 0.5 * beside, "{beside} {two}");
+    }
+
+    #[test]
     fn what_one_took_does_not_become_usual_for_all() {
         let mut rng = Pcg64::seed_from_u64(10);
         let (mut doubting, mut trusting) = (class(&mut rng), class(&mut rng));
-        let before = p(&doubting, 30.0, 20_000.0);
+        let before = p(&doubting, 30.0, 5_500.0);
         let mut window = Sizes::default();
         [5_000, 5_000, 5_000, 20, 30, 40]
             .into_iter()
@@ -396,8 +471,8 @@ mod tests {
             doubting.learn(Some(&window), &[export], &none, 1.0);
             trusting.learn(Some(&window), &[], &none, 1.0);
         }
-        let (doubting, trusting) = (p(&doubting, 30.0, 20_000.0), p(&trusting, 30.0, 20_000.0));
-        assert!(doubting < 0.2 * trusting, "{before} {doubting} {trusting}");
+        let (doubting, trusting) = (p(&doubting, 30.0, 5_500.0), p(&trusting, 30.0, 5_500.0));
+        assert!(doubting < 0.3 * trusting, "{before} {doubting} {trusting}");
     }
 
     #[test]

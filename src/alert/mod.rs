@@ -559,13 +559,13 @@ fn matters(detection: &Detection, finding: &Finding) -> bool {
     let up = observed >= policy.min_effect * expected;
     let down = observed * policy.min_effect <= expected;
     match detection.test {
-        Test::Rate(direction)
-        | Test::Cumulative(direction)
-        | Test::Location { direction, .. } => match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-            Direction::Both => up || down,
-        },
+        Test::Rate(direction) | Test::Cumulative(direction) | Test::Location { direction, .. } => {
+            match direction {
+                Direction::Up => up,
+                Direction::Down => down,
+                Direction::Both => up || down,
+            }
+        }
         Test::Sum
         | Test::Ratio { .. }
         | Test::Mix { .. }

@@ -169,7 +169,9 @@ fn detection(detection: &Detection) -> YamlOwned {
             .map(|member| ("members", text(member.name()))),
     );
     match detection.test {
-        Test::Rate(direction) | Test::Cumulative(direction) => members.push(("direction", text(direction.name()))),
+        Test::Rate(direction) | Test::Cumulative(direction) => {
+            members.push(("direction", text(direction.name())))
+        }
         Test::Ratio { trials_min } => members.push(("min_trials", number(trials_min as f64))),
         Test::Rule { at_least } => members.push(("at_least", number(at_least as f64))),
         Test::Mix { trials_min } => members.push(("min_trials", number(trials_min as f64))),

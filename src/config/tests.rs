@@ -274,8 +274,9 @@ fn tests_and_measures_that_do_not_fit_are_refused() {
         ("test: first_seen", "two members"),
         (
             "test: rule, direction: up",
-            "only the tests rate and location",
+            "only the tests rate, cumulative and location",
         ),
+        ("test: cumulative, direction: both", "up or down"),
         ("window: 90s", "no multiple of time.pane"),
         ("window: [5m, 7m]", "multiples of each other"),
         ("entity: [actor, actor]", "different members"),

@@ -90,11 +90,9 @@ impl GroupJudge {
                     direction,
                     trials_min,
                 } => Baselines::Location(LocationSeries::new(direction, trials_min, learning)),
-                Test::Cumulative(direction) => Baselines::Cumulative(CumulativeSeries::new(
-                    direction,
-                    series.span,
-                    learning,
-                )),
+                Test::Cumulative(direction) => {
+                    Baselines::Cumulative(CumulativeSeries::new(direction, series.span, learning))
+                }
                 Test::Regular => Baselines::Regular(RegularSeries::default()),
                 Test::FirstSeen => {
                     Baselines::FirstSeen(FirstSeenSeries::new(settings.forget_after))

@@ -56,7 +56,8 @@ const SEASON_STEP_MAX: f64 = 0.7;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct RateBaseline {
-    rate: Evidence,
+    /// Events; windows, each as much as its level; windows.
+    rate: Evidence<3>,
     overdispersion: OwnOverdispersion,
     peaks: Peaks,
 }
@@ -196,13 +197,13 @@ impl RateSeries {
             let class = usize::from(entity.class);
             let context = &contexts[class];
             let x = observed[row] as f64;
-            let [amount, exposure] = match context.unseen_hour {
-                true => [0.0; 2],
+            let [amount, exposure, windows] = match context.unseen_hour {
+                true => [0.0; 3],
                 false => baseline.rate.effective(full),
             };
             let Some(prior) = context.prior.or_else(|| own_prior(amount, exposure)) else {
                 // The very first windows of a class too small to say anything: nobody knows.
-                baseline.rate.learn(&self.learning, [x, context.level]);
+                baseline.rate.learn(&self.learning, [x, context.level, 1.0]);
                 continue;
             };
             // Events that come in clumps say less about their rate.
@@ -236,7 +237,7 @@ impl RateSeries {
                     // Among those who came: only they are tested.
                     let windows = match direction {
                         Direction::Up => f64::from(baseline.peaks.visits),
-                        Direction::Down | Direction::Both => exposure,
+                        Direction::Down | Direction::Both => windows,
                     };
                     let known = |tail| baseline.peaks.known(x, level, tail, windows);
                     tail = tail.map(known);
@@ -257,7 +258,7 @@ impl RateSeries {
                 weight *= tail.map_or(1.0, |tail| trust(tail.p()));
             }
             let keep = self.learning.keep;
-            let amounts = [weight * value, weight * context.level];
+            let amounts = [value, context.level, 1.0].map(|amount| weight * amount);
             baseline.rate.learn(&self.learning, amounts);
             baseline
                 .overdispersion
@@ -308,7 +309,7 @@ impl RateSeries {
                 continue;
             }
             let class = usize::from(entity.class);
-            let [amount, exposure] = baseline.rate.effective(full);
+            let [amount, exposure, _] = baseline.rate.effective(full);
             let rate = amount / exposure.max(1e-6);
             let usual = &self.classes[class].overdispersion.fit;
             let quadratic = baseline.overdispersion.shrunk_to(usual).quadratic;

@@ -64,7 +64,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     scenario(
         "seller_silence",
-        &["seller_volume_surge"],
+        &["seller_silence", "seller_volume_surge"],
         "A large seller ships far less than it ever did.",
         &[
             parameter("share", [(0.65, 0.8), (0.85, 0.95), (0.99, 1.0)]),

@@ -19,9 +19,9 @@ use ahash::RandomState;
 use std::collections::HashMap;
 
 /// P-values are counted up to each of these.
-const LEVELS: [f64; 27] = [
+const LEVELS: [f64; 26] = [
     0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.32, 0.25, 0.2, 0.16, 0.125, 0.1, 0.08, 0.06, 0.05, 0.04, 0.03,
-    0.02, 0.01, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5,
+    0.02, 0.01, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 3e-5,
 ];
 /// And from here on.
 const UNCOUNTED: f64 = 1e-5;

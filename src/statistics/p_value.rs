@@ -130,14 +130,19 @@ impl Tail {
         }
     }
 
-    /// The same, but not below `least` as a whole.
+    /// The same, but not below `least` as a whole: what is farther out comes so often, and no more
+    /// is known of it.
     pub fn at_least(self, least: PValue) -> Tail {
         let least = match self.two_sided {
             true => least.half(),
             false => least,
         };
+        if least <= self.side {
+            return self;
+        }
         Tail {
-            side: self.side.max(least),
+            side: least,
+            mass: least.get(),
             ..self
         }
     }

@@ -66,40 +66,43 @@ struct RateBaseline {
 ///
 /// Who fetches everything every six hours is quiet in most windows and loud in some: no count
 /// distribution around a mean has such a tail. What was reached on three days, and at such an
-/// hour, is no news on a fourth, so p is at least how often that is. While an entity is young its
-/// days are quarters of a day: of what it usually does nobody knows more.
+/// hour, is no news on a fourth, so p is at least how often such came since. While an entity is young
+/// its days are quarters of a day: of what it usually does nobody knows more.
 #[derive(Clone, Copy, Debug, Default)]
 struct Peaks {
     /// Of the days before, largest first.
     days: [[f32; PEAK_DAYS]; 2],
     today: [f32; 2],
-    /// Windows in which it appeared, lately.
+    /// Windows in which it appeared, lately, and those of them that were known peaks.
     visits: f32,
+    times: f32,
 }
 
 impl Peaks {
     /// The tail of a count, where so many windows like it are known.
-    fn known(&self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
+    fn known(&mut self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
         let is_news = |kind: usize, value: f64| {
             value > PEAK_MARGINS[kind] * f64::from(self.days[kind][PEAK_DAYS - 1])
         };
         if tail.p().get() >= PEAK_P || is_news(0, x) || is_news(1, x / level) {
             return tail;
         }
-        let most = PEAK_DAYS as f64;
-        tail.at_least(PValue::new(most / windows.max(most)))
+        let times = f64::from(self.times).max(PEAK_DAYS as f64);
+        self.times += 1.0;
+        tail.at_least(PValue::new(times / windows.max(times)))
     }
 
     fn learn(&mut self, x: f64, level: f64) {
+        self.visits += 1.0;
         for (today, value) in self.today.iter_mut().zip([x, x / level]) {
             *today = today.max(value as f32);
         }
-        self.visits += 1.0;
     }
 
     /// A day has passed, or what counts as one.
     fn next_day(&mut self) {
         self.visits *= PEAK_KEEP;
+        self.times *= PEAK_KEEP;
         for (days, today) in self.days.iter_mut().zip(&mut self.today) {
             let mut peak = std::mem::take(today);
             for day in days {
@@ -239,8 +242,8 @@ impl RateSeries {
                         Direction::Up => f64::from(baseline.peaks.visits),
                         Direction::Down | Direction::Both => windows,
                     };
-                    let known = |tail| baseline.peaks.known(x, level, tail, windows);
-                    tail = tail.map(known);
+                    let peaks = &mut baseline.peaks;
+                    tail = tail.map(|tail| peaks.known(x, level, tail, windows));
                 }
                 baseline.peaks.learn(x, level);
             }

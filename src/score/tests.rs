@@ -200,6 +200,37 @@ fn who_fetches_every_six_hours_is_known_on_the_second_day() {
 }
 
 #[test]
+fn a_known_peak_comes_as_often_as_its_p_value_says_among_the_hours_in_which_one_came() {
+    let all = entities(60);
+    let mut series = hourly(Direction::Up);
+    let mut last = Vec::new();
+    for hour in 0..24 * 15 {
+        let usual = |row: usize| 2 + (row as u64 + hour as u64) % 3;
+        let mut observed: Vec<u64> = (0..all.len()).map(usual).collect();
+        // Row 0 does nothing but fetch; row 1 fetches once among the twelve hours of its day.
+        observed[0] = if hour % 6 == 3 { 75 } else { 0 };
+        observed[1] = match hour % 24 {
+            9 => 75,
+            6..18 => observed[1],
+            _ => 0,
+        };
+        let judged = judge(&mut series, &all, &observed, hour);
+        if hour % 24 == 9 {
+            last = judged;
+        }
+    }
+    assert!(p_of(&last, 0) > 0.7, "{:?}", last[0]);
+    let once = p_of(&last, 1);
+    assert!((0.05..0.15).contains(&once), "{once}");
+    // All that is known of it is that it comes so often.
+    let (_, tail) = last[1].unwrap();
+    assert!(
+        (tail.chance_below(0.01) - 0.01 / once).abs() < 1e-9,
+        "{tail:?}"
+    );
+}
+
+#[test]
 fn the_first_morning_is_nobodys_alarm() {
     let all = entities(30);
     let mut series = hourly(Direction::Up);

@@ -87,7 +87,7 @@ impl Peaks {
         if tail.p().get() >= PEAK_P || is_news(0, x) || is_news(1, x / level) {
             return tail;
         }
-        let times = f64::from(self.times).max(PEAK_DAYS as f64);
+        let times = PEAK_DAYS as f64 + f64::from(self.times);
         self.times += 1.0;
         tail.at_least(PValue::new(times / windows.max(times)))
     }

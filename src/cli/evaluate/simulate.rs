@@ -75,7 +75,7 @@ pub(super) struct Simulation {
     /// Half of the parameters and targets: tune on the one, report on the other.
     #[arg(long, value_enum, default_value_t = Splits::Tune, requires = "simulate")]
     split: Splits,
-    /// Attacks to put in: `all`, or names, separated by commas.
+    /// Attacks to put in: `all`, `none`, or names, separated by commas.
     #[arg(long, value_name = "NAMES", default_value = "all", requires = "simulate", value_parser = attacks)]
     attacks: Attacks,
     /// Attacks that begin in a day.

@@ -28,13 +28,24 @@ use crate::domain::{EventTime, Span};
 use crate::score::entities::Entity;
 use crate::statistics::{NegativeBinomial, PValue, Tail};
 
-/// Shifts that are looked for.
-type Shifts = [f64; 3];
-const RISES: Shifts = [1.3, 1.7, 3.0];
-const FALLS: Shifts = [0.6, 0.3, 0.1];
-/// The most that one high window adds to ln of a product. What lacks in a low one is bounded by what
-/// is expected.
-const STEP_MAX: f64 = 2.5;
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+struct Sought {
+    shifts: [f64; SHIFTS],
+    /// The most that one window adds to ln of a product.
+    step_max: f64,
+}
+
+const SHIFTS: usize = 3;
+const RISES: Sought = Sought {
+    shifts: [1.3, 1.7, 3.0],
+    step_max: 2.5,
+};
+/// What lacks in a window is bounded by what is expected.
+const FALLS: Sought = Sought {
+    shifts: [0.6, 0.3, 0.1],
+    step_max: f64::INFINITY,
+};
 /// ln of a product is held here.
 const LN_MAX: f64 = 60.0;
 /// From this product on the baseline learns less: as the inverse of its square root.
@@ -49,32 +60,28 @@ const ANCHOR_HALF_LIFE: Span = Span::days(90);
 #[derive(Clone, Copy, Debug, Default)]
 struct Products {
     /// Per shift.
-    ln: [f32; RISES.len()],
+    ln: [f32; SHIFTS],
 }
 
 /// How much more than expected an entity can do in each of so many windows before the evidence
 /// reaches 1 / p, in the mean: for each shift that is looked for the evidence grows by the mean of
 /// its step, which is linear in what the entity does, and the fastest decides.
 fn unseen_excess(law: &NegativeBinomial, p: PValue, windows: f64) -> f64 {
-    let growth = ((RISES.len() as f64).ln() - p.ln()) / windows;
+    let growth = ((SHIFTS as f64).ln() - p.ln()) / windows;
     let needed = |shift: f64| {
         let at_zero = law.ln_ratio(0.0, shift);
         let per_event = law.ln_ratio(1.0, shift) - at_zero;
         (growth - at_zero) / per_event
     };
-    let least = RISES.into_iter().map(needed).fold(f64::INFINITY, f64::min);
+    let shifts = RISES.shifts.into_iter();
+    let least = shifts.map(needed).fold(f64::INFINITY, f64::min);
     (least - law.mean()).max(0.0)
 }
 
 impl Products {
-    fn step(&mut self, predictive: &NegativeBinomial, x: f64, shifts: Shifts) {
-        for (ln, shift) in self.ln.iter_mut().zip(shifts) {
-            let step = predictive.ln_ratio(x, shift);
-            let step = if shift > 1.0 {
-                step.min(STEP_MAX)
-            } else {
-                step
-            };
+    fn step(&mut self, predictive: &NegativeBinomial, x: f64, sought: &Sought) {
+        for (ln, shift) in self.ln.iter_mut().zip(sought.shifts) {
+            let step = predictive.ln_ratio(x, shift).min(sought.step_max);
             *ln = (f64::from(*ln).max(0.0) + step).clamp(0.0, LN_MAX) as f32;
         }
     }
@@ -82,7 +89,7 @@ impl Products {
     /// The mixture.
     fn evidence(&self) -> f64 {
         let sum: f64 = self.ln.iter().map(|ln| f64::from(*ln).exp()).sum();
-        sum / self.ln.len() as f64
+        sum / SHIFTS as f64
     }
 }
 
@@ -160,12 +167,12 @@ impl CumulativeSeries {
         let (products, anchors) = (&mut self.products, &mut self.anchors);
         let (rise, fall, direction) = (self.rise, self.fall, self.direction);
         let step = |row: usize, forecast: &Forecast, _| {
-            let (predictive, shifts) = match direction {
+            let (predictive, sought) = match direction {
                 Direction::Down => (forecast.law, FALLS),
                 Direction::Up | Direction::Both => (anchors[row].hold(forecast, rise, fall), RISES),
             };
             let product = &mut products[row];
-            product.step(&predictive, observed[row] as f64, shifts);
+            product.step(&predictive, observed[row] as f64, &sought);
             let evidence = product.evidence();
             if forecast.settled >= 1.0 {
                 let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0);
@@ -176,9 +183,9 @@ impl CumulativeSeries {
         self.rates.judge(entities, classes, observed, start, step);
     }
 
-    /// Where it looks up, for each entity with a mature baseline: what is expected of it in a window, and how much
-    /// more it can do in each of so many windows before an alert at its `p`, of the row and what is
-    /// expected of it, in the mean.
+    /// Where it looks up, for each entity with a mature baseline: what is expected of it in a window,
+    /// and how much more it can do in each of so many windows before an alert at its `p`, of the row
+    /// and what is expected of it, in the mean.
     pub(in crate::score) fn unseen(
         &self,
         p: impl Fn(usize, f64) -> PValue,
@@ -224,14 +231,18 @@ mod tests {
     const MEAN: f64 = 50.0;
     const CV: f64 = 0.3;
 
-    /// Windows until the evidence of `shifts` reaches `level`, at this shift, or `most`.
-    fn run_length(shifts: Shifts, shift: f64, level: f64, most: u32, rng: &mut Pcg64) -> u32 {
+    /// Windows until the evidence of what is sought reaches `level`, at this shift, or `most`.
+    fn run_length(sought: Sought, shift: f64, level: f64, most: u32, rng: &mut Pcg64) -> u32 {
         let predictive = NegativeBinomial::new(MEAN, CV * CV);
         let noise = Gamma::new(1.0 / (CV * CV), CV * CV).unwrap();
         let mut products = Products::default();
         for window in 1..=most {
             let mean = MEAN * shift * noise.sample(rng);
-            products.step(&predictive, Poisson::new(mean).unwrap().sample(rng), shifts);
+            products.step(
+                &predictive,
+                Poisson::new(mean).unwrap().sample(rng),
+                &sought,
+            );
             if products.evidence() >= level {
                 return window;
             }
@@ -239,21 +250,21 @@ mod tests {
         most
     }
 
-    fn mean_run_length(shifts: Shifts, shift: f64, level: f64, most: u32) -> f64 {
+    fn mean_run_length(sought: Sought, shift: f64, level: f64, most: u32) -> f64 {
         let mut rng = Pcg64::seed_from_u64(4);
         let runs = 300;
         let sum: u32 = (0..runs)
-            .map(|_| run_length(shifts, shift, level, most, &mut rng))
+            .map(|_| run_length(sought, shift, level, most, &mut rng))
             .sum();
         f64::from(sum) / f64::from(runs)
     }
 
     #[test]
     fn without_a_shift_the_mean_time_to_an_alarm_is_at_least_what_p_says() {
-        for shifts in [RISES, FALLS] {
+        for sought in [RISES, FALLS] {
             for level in [10.0, 100.0] {
-                let mean = mean_run_length(shifts, 1.0, level, 4_000);
-                assert!(mean >= level, "{shifts:?} {level}: {mean}");
+                let mean = mean_run_length(sought, 1.0, level, 4_000);
+                assert!(mean >= level, "{sought:?} {level}: {mean}");
             }
         }
     }
@@ -326,7 +337,7 @@ mod tests {
     fn one_burst_alone_does_not_raise_it() {
         let predictive = NegativeBinomial::new(MEAN, CV * CV);
         let mut products = Products::default();
-        products.step(&predictive, 1e6, RISES);
+        products.step(&predictive, 1e6, &RISES);
         assert!(products.evidence() < 13.0, "{}", products.evidence());
     }
 }

@@ -21,8 +21,9 @@
 //! "Recursive evaluation of a family of compound distributions", ASTIN Bulletin 12, 1981): one export
 //! beside a page is as unlikely as alone, and two are less likely than one.
 //!
-//! The p-value is conservative: a test that doubts, not one that is calibrated. Where one summand
-//! decides (the principle of a single big jump, Foss, Korshunov and Zachary 2013) the bound is tight.
+//! Where the bound decides the p-value is conservative: a test that doubts, not one that is calibrated.
+//! Where one summand decides (the principle of a single big jump, Foss, Korshunov and Zachary 2013) the
+//! bound is tight.
 
 use super::evidence::{Evidence, Learning};
 use super::overdispersion::{ClassOverdispersion, Deviations, Variance};
@@ -274,8 +275,8 @@ impl SizeClass {
 
     /// P(S ≥ sum) for a negative binomial number of summands of the sizes of the class.
     fn compound(&self, summands: f64, dispersion: f64, sum: f64) -> f64 {
-        // The chance of each size on the lattice; what lies between two of its points is shared out
-        // so that the mean stays.
+        // The chance of each size on the lattice, up to the sum; what lies between two of its points
+        // is shared out so that the mean stays.
         let step = sum / POINTS as f64;
         let mut chances = [0.0; POINTS];
         let mut larger = 1.0;

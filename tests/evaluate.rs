@@ -134,6 +134,53 @@ fn input_that_makes_no_sense_exits_with_1_and_names_its_line() {
 }
 
 #[test]
+fn simulated_runs_have_the_attacks_that_are_named() {
+    let directory = directory::fresh();
+    let run = |attacks: &str| {
+        let arguments = [
+            "--simulate",
+            "--seeds",
+            "1",
+            "--days",
+            "1",
+            "--quiet-days",
+            "0",
+            "--attacks",
+            attacks,
+            "--attacks-per-day",
+            "8",
+            "--no-calibration",
+            "--json",
+            "-",
+        ];
+        evaluate_in(directory.path(), &arguments)
+    };
+    let attacks = |ended: &Ended| -> Vec<String> {
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let result: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        let episodes = result["episodes"].as_array().unwrap();
+        let attacks = episodes.iter().filter(|one| one["kind"] == "attack");
+        attacks
+            .map(|one| one["scenario"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let walks = attacks(&run("id_space_walk"));
+    assert_eq!(walks.len(), 8);
+    assert!(
+        walks.iter().all(|name| name == "id_space_walk"),
+        "{walks:?}"
+    );
+    assert!(attacks(&run("none")).is_empty());
+    let refused = run("id_space_walk,walk");
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("no attack `walk`"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn simulated_runs_give_the_same_result_on_one_thread_and_on_two() {
     let directory = directory::fresh();
     let run = |threads: &str, more: &[&str]| {

@@ -126,6 +126,28 @@ fn a_route_that_goes_silent_fires_while_it_is_silent() {
 }
 
 #[test]
+fn a_seller_that_goes_silent_in_the_afternoon_is_told_of_within_twelve_hours() {
+    let scenario = Scenario::named("seller_silence").expect("a scenario");
+    let after = Span(Span::days(13).0 + 15 * HOUR);
+    let silence = Injection::new(scenario, after, Intensity::High)
+        .with("days", 1.4)
+        .with("share", 1.0);
+    let run = Scene::of(Settings {
+        injections: vec![silence],
+        ..tiny_hub(901)
+    })
+    .run(16);
+    assert!(first(&run, "seller_silence") <= 12 * 60);
+    let alert = run
+        .alerts
+        .iter()
+        .find(|alert| alert.detection == "seller_silence")
+        .unwrap();
+    assert!(is_on(alert, &run.episodes[0]), "{alert:?}");
+    assert!(alert.observed < alert.expected, "{alert:?}");
+}
+
+#[test]
 fn a_recipient_never_seen_before_is_found() {
     let run = Scene::of(attacked(
         "third_party_egress",

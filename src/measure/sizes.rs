@@ -18,6 +18,9 @@ impl Default for Sizes {
 }
 
 impl Sizes {
+    /// How much larger the values of a bucket are than those of the one before.
+    pub const RATIO: f64 = std::f64::consts::SQRT_2;
+
     /// The bucket of a value: 0 for 0 and 1, then one per factor of √2.
     pub fn bucket(value: u64) -> usize {
         if value <= 1 {
@@ -29,17 +32,14 @@ impl Sizes {
         ((2 * octave + u32::from(upper)) as usize).min(SIZE_BUCKETS - 1)
     }
 
-    /// How much larger the values of a bucket are than those of the one before.
-    pub const RATIO: f64 = std::f64::consts::SQRT_2;
+    /// What no value of a bucket exceeds.
+    pub fn bound(bucket: usize) -> f64 {
+        2_f64.powf((bucket + 1) as f64 / 2.0)
+    }
 
     /// The geometric middle of a bucket.
     pub fn middle(bucket: usize) -> f64 {
         Sizes::bound(bucket) / Sizes::RATIO.sqrt()
-    }
-
-    /// What no value of a bucket exceeds.
-    pub fn bound(bucket: usize) -> f64 {
-        2_f64.powf((bucket + 1) as f64 / 2.0)
     }
 
     /// Adds a value.

@@ -28,8 +28,9 @@ const UNCOUNTED: f64 = 1e-5;
 /// P-values due that what is known from elsewhere stands for, at each level.
 const PRIOR: f64 = 5.0;
 /// How much more often small p-values come, as p falls by a factor of 10, is taken from these two
-/// levels.
+/// levels, 1e-2 and 1e-4.
 const TREND: (usize, usize) = (18, 24);
+const _: () = assert!(LEVELS[TREND.0] == 1e-2 && LEVELS[TREND.1] == 1e-4);
 /// The exponent beyond the last level.
 const SLOPE_MIN: f64 = 0.6;
 /// Half of what was learnt is forgotten in this share of the time it took to learn it, while that

@@ -148,7 +148,59 @@ fn what_an_honest_business_grows_is_no_ramp() {
     }
 }
 
+#[test]
+fn a_silence_adds_up_and_a_surge_does_not_where_it_looks_down() {
+    const WINDOW: Span = Span::hours(6);
+    let (all, mut traffic) = (entities(60), Traffic::new(60, 0.3, 14));
+    traffic.rates.fill(8.0);
+    let learning = Learning::new(WINDOW, HALF_LIFE);
+    let mut series = CumulativeSeries::new(Direction::Down, WINDOW, learning);
+    let mut told = vec![PValue::ONE; all.len()];
+    for window in 0..4 * 24 {
+        let hour = 6 * window;
+        let mut observed = traffic.hour(hour, 1.0);
+        // From an evening on, for a day and a half.
+        if window >= 4 * 24 - 7 {
+            observed[7] /= 8;
+            observed[8] *= 3;
+        }
+        if hour % 24 == 0 {
+            series.next_day();
+        }
+        let start = START + Span::hours(hour);
+        series.judge(&all, 1, &observed, start, |row, judged| {
+            told[row] = told[row].min(judged.tail.p());
+        });
+    }
+    assert!(told[7].get() < 1e-5, "{:?}", told[7]);
+    let others = (0..all.len()).filter(|row| *row != 7);
+    let least = others.map(|row| told[row]).min().unwrap();
+    assert!(least.get() > 1e-4, "{least:?}");
+}
+
 const WEEKS: i64 = 3 * 168;
+
+#[test]
+fn a_baseline_is_mature_after_a_week_of_windows_however_loud_the_first_one_was() {
+    let (all, mut traffic) = (entities(40), Traffic::new(40, 0.3, 15));
+    let mut series = hourly(Direction::Up);
+    let mut settled = vec![0.0; all.len()];
+    for hour in 0..24 * 14 {
+        let observed = traffic.hour(hour, if hour == 0 { 20.0 } else { 1.0 });
+        if hour % 24 == 0 {
+            series.next_day();
+        }
+        let start = START + Span::hours(hour);
+        series.judge(&all, 1, &observed, start, |row, forecast, _| {
+            settled[row] = forecast.settled;
+            1.0
+        });
+        // A week, and the two days of the guard band.
+        let young = settled.iter().all(|settled| *settled < 1.0);
+        assert!(hour > 24 * 9 || young, "{hour}: {settled:?}");
+    }
+    assert!(settled.iter().all(|settled| *settled == 1.0), "{settled:?}");
+}
 
 #[test]
 fn an_entity_that_stops_is_unlikely_while_it_is_silent() {

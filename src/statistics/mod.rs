@@ -5,6 +5,7 @@
 //! predictive distributions.
 
 mod beta_binomial;
+mod compound;
 mod fixed;
 mod magnitude;
 mod negative_binomial;
@@ -13,6 +14,7 @@ mod special;
 mod student;
 
 pub use beta_binomial::BetaBinomial;
+pub use compound::compound_upper;
 pub use fixed::FixedSum;
 pub use magnitude::{MAGNITUDES, magnitude};
 pub use negative_binomial::NegativeBinomial;

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
   vigie evaluate --alerts a.jsonl.zst --labels l.jsonl.zst --scores scores.csv.zst --html report.html
   vigie evaluate --alerts a1 --labels l1 --alerts a2 --labels l2 --json result.json
   vigie evaluate --simulate --seeds 101..130 --quiet-seeds 201..204 --split report --html report.html
+  vigie evaluate --simulate --seeds 1..4 --attacks seller_silence,bulk_export --no-calibration
   vigie evaluate --simulate --seeds 1..4 --no-calibration --config mine.yaml --fail-below 0.9 --fail-above 10.5
 
 Alerts and labels hold one JSON object a line, scores are CSV; plain, gzip or Zstandard. Given

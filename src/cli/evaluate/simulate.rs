@@ -8,7 +8,7 @@
 
 use crate::alert::{AlertSettings, Alerting};
 use crate::cli::Failure;
-use crate::cli::simulate::{Attacks, Hubs, Splits, attacks};
+use crate::cli::simulate::{Attacks, Hubs, Splits};
 use crate::config::Config;
 use crate::domain::{Alert, AlertStatus, Label, RegimeLabel, Span, entity_members, label_of};
 use crate::engine::{Back, EngineSettings, Front, Step};
@@ -76,7 +76,12 @@ pub(super) struct Simulation {
     #[arg(long, value_enum, default_value_t = Splits::Tune, requires = "simulate")]
     split: Splits,
     /// Attacks to put in: `all`, `none`, or names, separated by commas.
-    #[arg(long, value_name = "NAMES", default_value = "all", requires = "simulate", value_parser = attacks)]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        default_value = "all",
+        requires = "simulate"
+    )]
     attacks: Attacks,
     /// Attacks that begin in a day.
     #[arg(long, value_name = "NUMBER", default_value_t = 4.0, requires = "simulate", value_parser = super::positive)]

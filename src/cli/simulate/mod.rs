@@ -55,7 +55,7 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "OUT")]
     labels: Option<PathBuf>,
     /// Attacks to put in: `all`, `none`, or names, separated by commas.
-    #[arg(long, value_name = "NAMES", default_value = "all", value_parser = attacks)]
+    #[arg(long, value_name = "NAMES", default_value = "all")]
     attacks: Attacks,
     /// How strong they are; all three where not given.
     #[arg(long, value_enum)]
@@ -129,19 +129,22 @@ impl Splits {
 #[derive(Clone, Debug)]
 pub(super) struct Attacks(pub(super) Vec<&'static Scenario>);
 
-pub(super) fn attacks(text: &str) -> Result<Attacks, String> {
-    match text {
-        "all" => return Ok(Attacks(Scenario::attacks().collect())),
-        "none" => return Ok(Attacks(Vec::new())),
-        _ => {}
+impl std::str::FromStr for Attacks {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Attacks, String> {
+        match text {
+            "all" => return Ok(Attacks(Scenario::attacks().collect())),
+            "none" => return Ok(Attacks(Vec::new())),
+            _ => {}
+        }
+        let named = text.split(',').map(|name| {
+            let mut all = Scenario::attacks();
+            all.find(|scenario| scenario.name() == name).ok_or_else(|| {
+                format!("there is no attack `{name}`; `vigie simulate --list` prints all")
+            })
+        });
+        Ok(Attacks(named.collect::<Result<_, _>>()?))
     }
-    let named = text.split(',').map(|name| {
-        let mut all = Scenario::attacks();
-        all.find(|scenario| scenario.name() == name).ok_or_else(|| {
-            format!("there is no attack `{name}`; `vigie simulate --list` prints all")
-        })
-    });
-    Ok(Attacks(named.collect::<Result<_, _>>()?))
 }
 
 fn date(text: &str) -> Result<EventTime, String> {

@@ -127,10 +127,11 @@ impl Anchor {
 /// All entities of one series.
 #[derive(Debug)]
 pub(in crate::score) struct CumulativeSeries {
-    direction: Direction,
+    sought: Sought,
     rates: RateSeries,
     products: Vec<Products>,
-    anchors: Vec<Anchor>,
+    /// Where it looks up.
+    anchors: Option<Vec<Anchor>>,
     /// What one window lets an anchor rise, and keeps of the way down.
     rise: f64,
     fall: f64,
@@ -143,11 +144,15 @@ impl CumulativeSeries {
         window: Span,
         learning: Learning,
     ) -> CumulativeSeries {
+        let (sought, anchors) = match direction {
+            Direction::Down => (FALLS, None),
+            Direction::Up | Direction::Both => (RISES, Some(Vec::new())),
+        };
         CumulativeSeries {
-            direction,
+            sought,
             rates: RateSeries::new(direction, window, learning),
             products: Vec::new(),
-            anchors: Vec::new(),
+            anchors,
             rise: GROWTH_MAX.powf(window.in_days() / GROWTH_SPAN.in_days()),
             fall: 0.5_f64.powf(window.in_days() / ANCHOR_HALF_LIFE.in_days()),
         }
@@ -163,16 +168,18 @@ impl CumulativeSeries {
         mut each: impl FnMut(usize, Judged),
     ) {
         self.products.resize_with(entities.len(), Products::default);
-        self.anchors.resize_with(entities.len(), Anchor::default);
-        let (products, anchors) = (&mut self.products, &mut self.anchors);
-        let (rise, fall, direction) = (self.rise, self.fall, self.direction);
+        if let Some(anchors) = &mut self.anchors {
+            anchors.resize_with(entities.len(), Anchor::default);
+        }
+        let (products, anchors, sought) = (&mut self.products, &mut self.anchors, &self.sought);
+        let (rise, fall) = (self.rise, self.fall);
         let step = |row: usize, forecast: &Forecast, _| {
-            let (predictive, sought) = match direction {
-                Direction::Down => (forecast.law, FALLS),
-                Direction::Up | Direction::Both => (anchors[row].hold(forecast, rise, fall), RISES),
+            let predictive = match anchors {
+                Some(anchors) => anchors[row].hold(forecast, rise, fall),
+                None => forecast.law,
             };
             let product = &mut products[row];
-            product.step(&predictive, observed[row] as f64, &sought);
+            product.step(&predictive, observed[row] as f64, sought);
             let evidence = product.evidence();
             if forecast.settled >= 1.0 {
                 let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0);
@@ -191,17 +198,15 @@ impl CumulativeSeries {
         p: impl Fn(usize, f64) -> PValue,
         windows: f64,
     ) -> impl Iterator<Item = (usize, f64, f64)> {
-        self.anchors
-            .iter()
-            .enumerate()
-            .filter_map(move |(row, anchor)| {
-                let law = anchor.law?;
-                Some((
-                    row,
-                    law.mean(),
-                    unseen_excess(&law, p(row, law.mean()), windows),
-                ))
-            })
+        let anchors = self.anchors.iter().flatten();
+        anchors.enumerate().filter_map(move |(row, anchor)| {
+            let law = anchor.law?;
+            Some((
+                row,
+                law.mean(),
+                unseen_excess(&law, p(row, law.mean()), windows),
+            ))
+        })
     }
 
     pub(in crate::score) fn next_day(&mut self) {
@@ -211,13 +216,15 @@ impl CumulativeSeries {
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
         self.rates.keep(marks);
         keep_rows(&mut self.products, marks);
-        keep_rows(&mut self.anchors, marks);
+        if let Some(anchors) = &mut self.anchors {
+            keep_rows(anchors, marks);
+        }
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {
         self.rates.bytes()
             + self.products.capacity() * size_of::<Products>()
-            + self.anchors.capacity() * size_of::<Anchor>()
+            + self.anchors.as_ref().map_or(0, Vec::capacity) * size_of::<Anchor>()
     }
 }
 

@@ -151,7 +151,7 @@ pub(in crate::score) struct Forecast {
     /// What season and common mode make of the entity's own rate.
     pub(super) level: f64,
     /// How much of what a mature baseline needs it has, 0 to 1.
-    pub(super) settled: f64,
+    pub(in crate::score) settled: f64,
 }
 
 /// All entities of one series.

@@ -17,9 +17,9 @@
 //! least x / n, which is all that can be said of a few.
 //!
 //! That knows of the sizes below c their mean alone. Where it makes a sum unlikely, the distribution
-//! of a compound negative binomial with the sizes as they are is computed on a lattice (Panjer,
-//! "Recursive evaluation of a family of compound distributions", ASTIN Bulletin 12, 1981): one export
-//! beside a page is as unlikely as alone, and two are less likely than one.
+//! of a compound negative binomial with the sizes as they are is computed on a lattice
+//! ([`compound_upper`]): one export beside a page is as unlikely as alone, and two are less likely
+//! than one.
 //!
 //! Where the bound decides the p-value is conservative: a test that doubts, not one that is calibrated.
 //! Where one summand decides (the principle of a single big jump, Foss, Korshunov and Zachary 2013) the
@@ -31,7 +31,7 @@ use super::rate::trust;
 use super::{Judged, keep_rows};
 use crate::measure::{SIZE_BUCKETS, Sizes};
 use crate::score::entities::Entity;
-use crate::statistics::{FixedSum, NegativeBinomial, PValue, Tail};
+use crate::statistics::{FixedSum, NegativeBinomial, PValue, Tail, compound_upper};
 
 /// Summands that the mean size of the class stands for.
 const LENT_SUMMANDS: f64 = 20.0;
@@ -83,7 +83,7 @@ impl Doubted {
     fn take_from(self, counts: &mut [f64; SIZE_BUCKETS]) {
         let (mut sum, mut summands) = (self.sum, self.summands);
         for (bucket, count) in counts.iter_mut().enumerate().rev() {
-            let smallest = Sizes::bound(bucket) / std::f64::consts::SQRT_2;
+            let smallest = Sizes::bound(bucket) / Sizes::RATIO;
             let fit = (sum / smallest).min(summands).min(*count).floor();
             *count -= self.doubt * fit;
             sum -= fit * smallest;
@@ -268,48 +268,31 @@ impl SizeClass {
         if bound >= COMPUTED_P || summands == 1.0 {
             return PValue::new(bound);
         }
-        let dispersion = fit.quadratic + doubt;
-        let computed = self.compound(summands * larger, dispersion, sum);
+        let chances = self.lattice(sum / POINTS as f64);
+        let computed = compound_upper(summands * larger, fit.quadratic + doubt, &chances);
         PValue::new(bound.min(computed.max(COMPUTED_P_MIN)))
     }
 
-    /// P(S ≥ sum) for a negative binomial number of summands of the sizes of the class.
-    fn compound(&self, summands: f64, dispersion: f64, sum: f64) -> f64 {
-        // The chance of each size on the lattice, up to the sum; what lies between two of its points
-        // is shared out so that the mean stays.
-        let step = sum / POINTS as f64;
+    /// The chances of the sizes 0, 1, 2, ... steps; what lies between two of them is shared out so
+    /// that the mean stays.
+    fn lattice(&self, step: f64) -> [f64; POINTS] {
         let mut chances = [0.0; POINTS];
         let mut larger = 1.0;
         for bucket in 0..SIZE_BUCKETS {
-            let above = self.share_above(Sizes::bound(bucket));
             let size = Sizes::middle(bucket) / step;
             let point = size as usize;
-            let (chance, part) = (larger - above, size.fract());
-            for (point, chance) in [(point, chance * (1.0 - part)), (point + 1, chance * part)] {
-                if let Some(sum) = chances.get_mut(point) {
-                    *sum += chance;
-                }
-            }
-            larger = above;
             if point >= POINTS {
                 break;
             }
+            let above = self.share_above(Sizes::bound(bucket));
+            let (chance, part) = (larger - above, size.fract());
+            chances[point] += chance * (1.0 - part);
+            if let Some(next) = chances.get_mut(point + 1) {
+                *next += chance * part;
+            }
+            larger = above;
         }
-        let shape = 1.0 / dispersion.max(1e-6);
-        let odds = summands / shape;
-        let a = odds / (1.0 + odds);
-        let b = (shape - 1.0) * a;
-        let none = chances[0];
-        let mut below = [0.0; POINTS];
-        below[0] = (-shape * (odds * (1.0 - none)).ln_1p()).exp();
-        for sum in 1..POINTS {
-            let terms = (1..=sum).map(|size| {
-                let weight = a + b * size as f64 / sum as f64;
-                weight * chances[size] * below[sum - size]
-            });
-            below[sum] = terms.sum::<f64>() / (1.0 - a * none);
-        }
-        1.0 - below.iter().sum::<f64>()
+        chances
     }
 
     /// The chance that a summand is larger than `size`.
@@ -457,7 +440,7 @@ mod tests {
     fn what_one_took_does_not_become_usual_for_all() {
         let mut rng = Pcg64::seed_from_u64(10);
         let (mut doubting, mut trusting) = (class(&mut rng), class(&mut rng));
-        let before = p(&doubting, 30.0, 5_500.0);
+        let before = p(&doubting, 4.0, 5_000.0);
         let mut window = Sizes::default();
         [5_000, 5_000, 5_000, 20, 30, 40]
             .into_iter()
@@ -472,8 +455,8 @@ mod tests {
             doubting.learn(Some(&window), &[export], &none, 1.0);
             trusting.learn(Some(&window), &[], &none, 1.0);
         }
-        let (doubting, trusting) = (p(&doubting, 30.0, 5_500.0), p(&trusting, 30.0, 5_500.0));
-        assert!(doubting < 0.3 * trusting, "{before} {doubting} {trusting}");
+        let (doubting, trusting) = (p(&doubting, 4.0, 5_000.0), p(&trusting, 4.0, 5_000.0));
+        assert!(doubting < 0.2 * trusting, "{before} {doubting} {trusting}");
     }
 
     #[test]

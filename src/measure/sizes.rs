@@ -37,9 +37,13 @@ impl Sizes {
         2_f64.powf((bucket + 1) as f64 / 2.0)
     }
 
-    /// The geometric middle of a bucket.
+    /// The geometric middle of the least and the largest value of a bucket: of the smallest sizes a
+    /// bucket holds but one.
     pub fn middle(bucket: usize) -> f64 {
-        Sizes::bound(bucket) / Sizes::RATIO.sqrt()
+        let bound = Sizes::bound(bucket);
+        let least = (bound / Sizes::RATIO).ceil().max(1.0);
+        let largest = (bound.ceil() - 1.0).max(least);
+        (least * largest).sqrt()
     }
 
     /// Adds a value.
@@ -88,6 +92,17 @@ mod tests {
             [0, 0, 2, 3, 4, 4, 5, 6]
         );
         assert_eq!(Sizes::bucket(u64::MAX), SIZE_BUCKETS - 1);
+    }
+
+    #[test]
+    fn the_middle_of_a_bucket_is_that_of_its_values() {
+        for value in [1_u64, 2, 3] {
+            assert_eq!(Sizes::middle(Sizes::bucket(value)), value as f64);
+        }
+        assert!((Sizes::middle(Sizes::bucket(4)) - 20_f64.sqrt()).abs() < 1e-9);
+        let large = Sizes::bucket(1_000_000);
+        let geometric = Sizes::bound(large) / Sizes::RATIO.sqrt();
+        assert!((Sizes::middle(large) / geometric - 1.0).abs() < 1e-5);
     }
 
     #[test]

@@ -416,6 +416,46 @@ fn a_share_that_jumps_is_unlikely_and_one_of_few_trials_is_not_judged() {
 }
 
 #[test]
+fn a_share_that_grows_with_n_is_expected_to_go_on_but_not_without_end() {
+    let all = entities(60);
+    let mut series = RatioSeries::new(10, Learning::new(Span::DAY, HALF_LIFE));
+    let mut rng = Pcg64::seed_from_u64(15);
+    // Of n numbers n / 400 have a neighbour among them, and nobody asks for more than 60.
+    let mut day = |odd: (usize, u64, u64)| {
+        let appeared: Vec<_> = (0..60)
+            .map(|row| {
+                let n = rng.random_range(12..=60_u64);
+                let share = n as f64 / 400.0;
+                let hits = (0..n).filter(|_| rng.random::<f64>() < share).count() as u64;
+                if row == odd.0 { odd } else { (row, hits, n) }
+            })
+            .collect();
+        let mut judged = (0.0, 1.0);
+        series.judge(&all, 1, &appeared, |row, one| {
+            if row == odd.0 {
+                judged = (one.expected, one.tail.p().get());
+            }
+        });
+        judged
+    };
+    for _ in 0..30 {
+        day((0, 4, 40));
+    }
+    let (expected, p) = day((7, 28, 110));
+    assert!(
+        (0.2..0.36).contains(&expected) && p > 0.05,
+        "{expected} {p}"
+    );
+    let (expected, p) = day((8, 3, 20));
+    assert!(
+        (0.03..0.08).contains(&expected) && p > 0.01,
+        "{expected} {p}"
+    );
+    let (expected, p) = day((9, 900, 1_000));
+    assert!(expected < 0.5 && p < 1e-4, "{expected} {p}");
+}
+
+#[test]
 fn what_many_share_in_one_window_is_no_ones_and_is_not_learnt() {
     let all = entities(60);
     let mut series = RatioSeries::new(10, Learning::new(Span::DAY, HALF_LIFE));

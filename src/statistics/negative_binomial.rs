@@ -9,6 +9,11 @@ use super::special::{
 };
 use super::{PValue, Tail};
 
+/// Where the integral over a scattered mean is evaluated, in standard deviations, and how far apart:
+/// for a normal density sums over halves of them are exact to many digits.
+const SCATTER_NODES: std::ops::RangeInclusive<i32> = -8..=14;
+const SCATTER_STEP: f64 = 0.5;
+
 /// A negative binomial distribution with `mean` > 0 and `size` (r) > 0.
 #[derive(Clone, Copy, Debug)]
 pub struct NegativeBinomial {
@@ -92,6 +97,24 @@ impl NegativeBinomial {
         Tail::new(p, ln_pmf.exp())
     }
 
+    /// P(X >= x) where the mean is multiplied by a lognormal factor of mean 1 whose variance is
+    /// `scatter`. Far out that is likelier than under a negative binomial of the same variance, whose
+    /// factor is a Gamma.
+    pub fn upper_of_scattered(&self, x: f64, scatter: f64) -> Tail {
+        let variance = scatter.ln_1p();
+        let (mut side, mut mass, mut weights) = (0.0, 0.0, 0.0);
+        for node in SCATTER_NODES {
+            let z = f64::from(node) * SCATTER_STEP;
+            let weight = (-z * z / 2.0).exp();
+            let factor = (variance.sqrt() * z - variance / 2.0).exp();
+            let tail = self.with_mean(self.mean * factor).upper(x);
+            side += weight * tail.p().get();
+            mass += weight * tail.mass();
+            weights += weight;
+        }
+        Tail::new(PValue::new(side / weights), mass / weights)
+    }
+
     /// P(X <= x).
     pub fn lower(&self, x: f64) -> Tail {
         if x <= 0.0 {
@@ -109,6 +132,9 @@ impl NegativeBinomial {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, Gamma, LogNormal};
+    use rand_pcg::Pcg64;
     use statrs::distribution::{Discrete, DiscreteCDF, NegativeBinomial as Reference, Poisson};
 
     #[test]
@@ -166,6 +192,43 @@ mod tests {
             let (ours, theirs) = (distribution.not_zero(), distribution.upper(1.0).p());
             assert!((ours.ln() - theirs.ln()).abs() < 1e-10, "{mean}");
         }
+    }
+
+    #[test]
+    fn a_scattered_mean_makes_a_tail_that_drawing_gives_and_a_heavier_one_far_out() {
+        let (law, scatter) = (NegativeBinomial::new(40.0, 0.02), 0.15_f64);
+        let variance = scatter.ln_1p();
+        let factor = LogNormal::new(-variance / 2.0, variance.sqrt()).unwrap();
+        let mut rng = Pcg64::seed_from_u64(14);
+        let draws: Vec<f64> = (0..200_000)
+            .map(|_| {
+                let mean = 40.0 * factor.sample(&mut rng);
+                let rate = Gamma::new(50.0, mean / 50.0).unwrap().sample(&mut rng);
+                rand_distr::Poisson::new(rate).unwrap().sample(&mut rng)
+            })
+            .collect();
+        for x in [20.0, 45.0, 80.0, 120.0] {
+            let tail = law.upper_of_scattered(x, scatter);
+            let drawn = |is: &dyn Fn(f64) -> bool| {
+                draws.iter().filter(|draw| is(**draw)).count() as f64 / draws.len() as f64
+            };
+            let beyond = drawn(&|draw| draw >= x);
+            let error = 4.0 * (beyond / draws.len() as f64).sqrt();
+            assert!(
+                (tail.p().get() - beyond).abs() < error,
+                "{x}: {tail:?} {beyond}"
+            );
+            let here = drawn(&|draw| draw == x);
+            assert!((tail.mass() - here).abs() < 1e-3, "{x}: {tail:?} {here}");
+        }
+        let same_variance = NegativeBinomial::new(40.0, 0.02 + scatter * 1.02);
+        let far = |tail: Tail| tail.p().get();
+        assert!(
+            far(law.upper_of_scattered(250.0, scatter)) > 5.0 * far(same_variance.upper(250.0))
+        );
+        // Without scatter nothing changes.
+        let (plain, still) = (law.upper(70.0), law.upper_of_scattered(70.0, 0.0));
+        assert!((still.p().get() / plain.p().get() - 1.0).abs() < 1e-9);
     }
 
     #[test]

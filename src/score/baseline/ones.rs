@@ -50,15 +50,16 @@ impl OneInflation {
         ((more + PRIOR) / (one + PRIOR)).clamp(ODDS_MIN, ODDS_MAX)
     }
 
-    /// How far out `x` ≥ 1 is among counts of at least one, of which `one` are one by the law.
-    pub(super) fn upper(&self, law: &NegativeBinomial, one: f64, x: f64) -> Tail {
+    /// How far out a count of at least one is among such, of which `one` are one by the law;
+    /// `upper` is its tail by the law, where it is more than one.
+    pub(super) fn upper(&self, law: &NegativeBinomial, one: f64, upper: Option<Tail>) -> Tail {
         let odds = self.odds() * (1.0 - one);
         let more = odds / (one + odds);
-        if x <= 1.0 {
+        let Some(upper) = upper else {
             return Tail::new(PValue::ONE, 1.0 - more);
-        }
+        };
         let beyond = PValue::from_ln(law.not_zero().ln() + (-one).ln_1p());
-        law.upper(x).given(beyond).times(more)
+        upper.given(beyond).times(more)
     }
 }
 
@@ -73,6 +74,11 @@ mod tests {
     use rand::{RngExt, SeedableRng};
     use rand_pcg::Pcg64;
 
+    fn upper(known: &OneInflation, law: &NegativeBinomial, x: f64) -> Tail {
+        let tail = (x > 1.0).then(|| law.upper(x));
+        known.upper(law, chance_of_one(law), tail)
+    }
+
     #[test]
     fn a_chance_of_one_is_that_of_the_law_among_those_who_came() {
         let law = NegativeBinomial::new(0.8, 0.5);
@@ -86,7 +92,7 @@ mod tests {
         for x in [1.0, 2.0, 5.0] {
             let (plain, tail) = (
                 law.upper(x).given(law.not_zero()),
-                OneInflation::default().upper(&law, chance_of_one(&law), x),
+                upper(&OneInflation::default(), &law, x),
             );
             assert!((plain.p().ln() - tail.p().ln()).abs() < 1e-9, "{x}");
             assert!((plain.mass() - tail.mass()).abs() < 1e-9, "{x}");
@@ -105,7 +111,7 @@ mod tests {
         }
         let mut known = OneInflation::default();
         known.learn(&ones, 1.0);
-        let upper = |x: f64| known.upper(&law, chance_of_one(&law), x);
+        let upper = |x: f64| upper(&known, &law, x);
         let (one, two) = (upper(1.0), upper(2.0));
         assert!((two.p().get() - 0.02).abs() < 3e-3, "{two:?}");
         assert!((one.mass() + two.p().get() - 1.0).abs() < 1e-9);

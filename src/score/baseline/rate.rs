@@ -15,10 +15,13 @@ use super::ones::{OneInflation, Ones, chance_of_one};
 use super::overdispersion::{
     ClassOverdispersion, Deviations, Overdispersion, OwnOverdispersion, Variance,
 };
+use super::predictive::Predictive;
 use super::strangers::{Counts, STRANGER_EVENTS, Strangers};
 use crate::detection::Direction;
 use crate::domain::{EventTime, Span};
-use crate::score::class::{CommonMode, CommonModeSketch, Prior, PriorMoments, Season};
+use crate::score::class::{
+    CommonMode, CommonModeSketch, Prior, PriorMoments, Scatter, Season, common_modes,
+};
 use crate::score::entities::Entity;
 use crate::statistics::{NegativeBinomial, PValue, Tail};
 
@@ -44,9 +47,10 @@ const SETTLED_MIN: f64 = 0.4;
 /// The class must scatter this much more than it usually does before that counts.
 const SCATTER_MARGIN: f64 = 1.3;
 /// What moves a class does not move its entities evenly: they are taken to scatter by this much of
-/// the logarithm of the shift, where no more than that is measured. A peak of ×1.87 with a spread
-/// of 0.3 is about so.
-const SHIFT_SPREAD: f64 = 0.5;
+/// the logarithm of the shift. A peak of ×1.87 with a spread of 0.35 is about so.
+const SHIFT_SPREAD: f64 = 0.6;
+/// Entities that this stands for beside those whose scatter is measured.
+const SHIFT_ENTITIES: f64 = 16.0;
 /// Windows after which the usual scatter is known well enough to bound what is learnt.
 const USUAL_SCATTER_WINDOWS: f64 = 12.0;
 /// Visits of an hour before the usual ratio of its class is learnt from it.
@@ -127,6 +131,8 @@ struct RateClass {
     /// ln of the median ratio of an ordinary window: what of it is due to skewness.
     ln_usual_ratio: f64,
     usual_weight: f64,
+    /// How its entities differed in size in the last window.
+    sizes: Option<Prior>,
 }
 
 /// What holds for a class in one window.
@@ -211,22 +217,25 @@ impl RateSeries {
             };
             // Events that come in clumps say less about their rate.
             let clump = 1.0 + context.usual.linear;
-            let shape = prior.shape + amount / clump;
-            let mean = shape / (prior.shape / prior.mean + exposure / clump) * context.level;
+            let known = prior.posterior(amount / clump, exposure / clump);
+            let mean = (known.mean * context.level).max(MEAN_MIN);
             let usual = baseline.overdispersion.shrunk_to(&context.usual);
-            let variance = variance_of(mean.max(MEAN_MIN), shape * clump, exposure, context.extra);
-            let predictive = NegativeBinomial::new(variance.mean, variance.dispersion(&usual));
+            let variance = variance_of(mean, known.shape * clump, exposure, context.extra);
+            let predictive = Predictive::new(mean, variance.dispersion(&usual), context.extra);
             let newborn = baseline.rate.is_empty();
             let settled = baseline.rate.settled_share(full);
             let is_stranger =
                 !context.unseen_hour && amount < STRANGER_EVENTS && settled < SETTLED_MIN;
             let one = match x > 0.0 {
-                true => chance_of_one(&predictive),
+                true => chance_of_one(&predictive.law),
                 false => 1.0,
             };
             let among_those_who_came = || {
                 let as_stranger = is_stranger.then(|| context.strangers.upper(x)).flatten();
-                as_stranger.unwrap_or_else(|| context.ones.upper(&predictive, one, x))
+                as_stranger.unwrap_or_else(|| {
+                    let upper = (x > 1.0).then(|| predictive.upper(x));
+                    context.ones.upper(&predictive.law, one, upper)
+                })
             };
             let direction = self.direction;
             let mut tail = tail_of(&predictive, x, direction, newborn, among_those_who_came);
@@ -236,7 +245,7 @@ impl RateSeries {
                     context.strangers.note(&mut strangers[class], x);
                 }
                 let level = context.level.max(MEAN_MIN);
-                if x > predictive.mean() {
+                if x > mean {
                     // Among those who came: only they are tested.
                     let windows = match direction {
                         Direction::Up => f64::from(baseline.peaks.visits),
@@ -248,7 +257,7 @@ impl RateSeries {
                 baseline.peaks.learn(x, level);
             }
             let forecast = Forecast {
-                law: predictive,
+                law: predictive.law,
                 level: context.level.max(MEAN_MIN),
                 settled,
             };
@@ -256,7 +265,7 @@ impl RateSeries {
 
             let (mut value, mut weight) = (x, trusted);
             if settled >= SETTLED_MIN {
-                let (mean, reach) = (variance.mean, variance.reach(&usual));
+                let reach = variance.reach(&usual);
                 value = x.clamp(mean - reach, mean + reach);
                 weight *= tail.map_or(1.0, |tail| trust(tail.p()));
             }
@@ -316,13 +325,20 @@ impl RateSeries {
             let rate = amount / exposure.max(1e-6);
             let usual = &self.classes[class].overdispersion.fit;
             let quadratic = baseline.overdispersion.shrunk_to(usual).quadratic;
-            let expected = rate * seasonal[class].exp();
+            // Who has just come has the rate of its first visit, and will not keep it up.
+            let clump = 1.0 + usual.linear;
+            let sizes = self.classes[class].sizes;
+            let shrunk = sizes.map_or(rate, |sizes| {
+                sizes.posterior(amount / clump, exposure / clump).mean
+            });
+            let expected = shrunk * seasonal[class].exp();
             sketches[class].add(observed[row], expected, quadratic, entity.pool);
             if !unseen_hour[class] {
                 moments[class].add(rate, exposure / (1.0 + usual.linear));
             }
         }
-        let modes: Vec<_> = sketches.into_iter().map(CommonModeSketch::read).collect();
+        let ln_usual: Vec<f64> = self.classes.iter().map(|one| one.ln_usual_ratio).collect();
+        let modes = common_modes(sketches, &ln_usual);
         let mut levels = Vec::with_capacity(modes.len());
         let mut extras = Vec::with_capacity(modes.len());
         let ablation = self.learning.ablation;
@@ -335,13 +351,10 @@ impl RateSeries {
                 false => mode,
             };
             levels.push(class.level(mode, seasonal[number], start));
-            let shifted = (SHIFT_SPREAD * class.ln_ratio(mode.ratio)).powi(2);
-            let scattered = class.extra_dispersion(mode.scatter, self.learning.keep);
-            let extra = scattered.max(shifted);
-            extras.push(if ablation.class_dispersion {
-                0.0
-            } else {
-                extra
+            let extra = class.extra_dispersion(mode, self.learning.keep);
+            extras.push(match ablation.class_dispersion {
+                true => 0.0,
+                false => extra,
             });
         }
         // The newborn say how large newborns are, where nobody older does; at an hour that was never
@@ -356,6 +369,9 @@ impl RateSeries {
         }
         let mut everybody = PriorMoments::default();
         moments.iter().for_each(|class| everybody.merge(class));
+        for (class, moments) in self.classes.iter_mut().zip(&moments) {
+            class.sizes = moments.prior();
+        }
         self.classes
             .iter()
             .enumerate()
@@ -382,6 +398,7 @@ impl RateSeries {
             scatter: [0.0; 2],
             ln_usual_ratio: 0.0,
             usual_weight: 0.0,
+            sizes: None,
         });
     }
 
@@ -429,7 +446,7 @@ fn own_prior(amount: f64, exposure: f64) -> Option<Prior> {
 /// comes for a few days in a life; how likely it was to come at all on this one is a question for
 /// which no baseline of its own is old enough. The same holds for whatever an entity was born by.
 fn tail_of(
-    predictive: &NegativeBinomial,
+    predictive: &Predictive,
     x: f64,
     direction: Direction,
     newborn: bool,
@@ -438,10 +455,10 @@ fn tail_of(
     match direction {
         Direction::Up => (x > 0.0).then(among_those_who_came),
         Direction::Down if newborn => None,
-        Direction::Down => Some(predictive.lower(x)),
+        Direction::Down => Some(predictive.law.lower(x)),
         Direction::Both if newborn => Some(among_those_who_came().two_sided()),
-        Direction::Both if x > predictive.mean() => Some(predictive.upper(x).two_sided()),
-        Direction::Both => Some(predictive.lower(x).two_sided()),
+        Direction::Both if x > predictive.law.mean() => Some(predictive.upper(x).two_sided()),
+        Direction::Both => Some(predictive.law.lower(x).two_sided()),
     }
 }
 
@@ -470,34 +487,39 @@ impl RateClass {
             let mut ln_seen = self.ln_ratio(ratio);
             if visits >= USUAL_VISITS_MIN {
                 ln_seen = ln_seen.clamp(-SEASON_STEP_MAX, SEASON_STEP_MAX);
-                if ln_ratio.abs() < SEASON_STEP_MAX {
-                    self.usual_weight = (self.usual_weight + 1.0).min(500.0);
-                    self.ln_usual_ratio += ln_ratio / (self.usual_weight + 72.0);
-                }
+                let step = ln_ratio.clamp(-SEASON_STEP_MAX, SEASON_STEP_MAX);
+                self.usual_weight = (self.usual_weight + 1.0).min(500.0);
+                self.ln_usual_ratio += step / (self.usual_weight + 72.0);
             }
             self.season.learn(start, ln_season + ln_seen);
         }
         (ln_season + ln_ratio).exp()
     }
 
-    /// How much more than usual the class scatters in this window; what is usual learns.
-    fn extra_dispersion(&mut self, scatter: Option<f64>, keep: f32) -> f64 {
-        let Some(scatter) = scatter else { return 0.0 };
-        let [sum, windows] = self.scatter;
-        let usual = if windows > 0.0 {
-            sum / windows
-        } else {
-            self.overdispersion.fit.quadratic
+    /// How much more than usual the class scatters in this window: what is measured, and what its
+    /// shift makes likely; what is usual learns.
+    fn extra_dispersion(&mut self, mode: &CommonMode, keep: f32) -> f64 {
+        let of_shift = (SHIFT_SPREAD * self.ln_ratio(mode.ratio)).powi(2);
+        let Some(scatter) = mode.scatter else {
+            return of_shift;
         };
-        let extra =
-            (scatter - SCATTER_MARGIN * usual.max(self.overdispersion.fit.quadratic)).max(0.0);
+        let Scatter {
+            variance, entities, ..
+        } = scatter;
+        let [sum, windows] = self.scatter;
+        let fit = self.overdispersion.fit.quadratic;
+        let usual = if windows > 0.0 { sum / windows } else { fit };
+        let beyond = (variance - SCATTER_MARGIN * usual.max(fit)).max(0.0);
+        // As far as it is more than the error of measuring it.
+        let [square, error] = [beyond, scatter.error].map(|value| value * value);
+        let measured = beyond * square / (square + error).max(f64::MIN_POSITIVE);
         let learnt = if windows < USUAL_SCATTER_WINDOWS {
-            scatter
+            variance
         } else {
-            scatter.min(3.0 * usual)
+            variance.min(3.0 * usual)
         };
         let keep = f64::from(keep);
         self.scatter = [keep * sum + learnt, keep * windows + 1.0];
-        extra
+        (entities * measured + SHIFT_ENTITIES * of_shift) / (entities + SHIFT_ENTITIES)
     }
 }

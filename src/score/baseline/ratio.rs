@@ -5,9 +5,8 @@
 //! method of moments; the predictive's concentration follows from the two and from how much the
 //! entity has shown.
 //!
-//! What share is usual depends on n: who looks at three parcels has seen each for the first time,
-//! who looks at three hundred comes back to some (a rarefaction curve). The class therefore has a
-//! share per doubling of n, and an entity departs from that curve by a factor on the odds.
+//! What share is usual depends on n (a rarefaction curve): an entity departs from the curve of its
+//! class by a factor on the odds.
 //!
 //! The common mode is the median over the class of observed / expected in this window: while a
 //! carrier's system is down, look-ups miss for everybody. Where hits are rare it is told by how many
@@ -15,6 +14,7 @@
 //! scatter in that window, and so everybody's predictive; what is usual does not learn it.
 
 use super::evidence::{Evidence, Learning};
+use super::rarefaction::{Curve, Shares, clamped, odds, with_odds};
 use super::rate::trust;
 use super::{Judged, keep_rows, many};
 use crate::score::class::CommonModeSketch;
@@ -38,16 +38,8 @@ const TRIALS_MIN: u64 = 8;
 const SQUARE_MAX: f64 = 100.0;
 /// What many show beyond this many times the usual correlation is their window's.
 const UNUSUAL: f64 = 3.0;
-/// Total trials before a class has a share.
-const CLASS_TRIALS_MIN: f64 = 200.0;
-/// Doublings of n that are told apart.
-const DOUBLINGS: usize = 20;
-/// Independent trials that the share of the whole class stands for in each of them.
-const LENT_TO_DOUBLING: f64 = 50.0;
 /// Share of a mature baseline that must be settled before surprise lowers a window's weight.
 const SETTLED_MIN: f64 = 0.4;
-/// No share is closer to none or to all.
-const SHARE_MIN: f64 = 1e-5;
 /// Entities of so many trials, and so many of them, for a median of their shares.
 const MEDIAN_TRIALS: f64 = 3.0;
 const MEDIAN_ENTITIES: usize = 6;
@@ -56,8 +48,8 @@ const MEDIAN_SHIFT: f64 = 3.0;
 
 #[derive(Clone, Copy, Debug)]
 struct RatioClass {
-    /// Hits and trials per doubling of n, discounted; trials as many as were independent.
-    curve: [[f64; 2]; DOUBLINGS],
+    /// Discounted.
+    shares: Shares,
     /// Sum of squared deviations relative to the binomial's, and their number.
     within: [f64; 2],
     between: f64,
@@ -66,7 +58,7 @@ struct RatioClass {
 impl Default for RatioClass {
     fn default() -> Self {
         RatioClass {
-            curve: [[0.0; 2]; DOUBLINGS],
+            shares: Shares::default(),
             within: [0.0; 2],
             between: BETWEEN_INITIAL,
         }
@@ -131,7 +123,7 @@ impl RatioSeries {
             .filter_map(|&(row, hits, trials)| {
                 let class = usize::from(entities[row].class);
                 let curve = curves[class].as_ref()?;
-                let of_class = curve[doubling(trials)];
+                let of_class = curve.at(trials);
                 let lent = 1.0 / self.classes[class].between - 1.0;
                 let [seen_hits, seen_expected, seen] = self.baselines[row].effective(full);
                 // How the entity departed from the curve in the past, shrunk to not at all.
@@ -181,12 +173,11 @@ impl RatioSeries {
                 &self.learning,
                 [hits, sample.of_class * independent, independent],
             );
-            let cell = &mut class.curve[doubling(n as u64)];
-            *cell = [cell[0] + hits, cell[1] + independent];
+            class.shares.add(hits, independent, n as u64);
         }
         let keep = f64::from(self.learning.keep);
         for class in &mut self.classes {
-            class.curve = class.curve.map(|cell| cell.map(|sum| sum * keep));
+            class.shares.fade(keep);
         }
     }
 
@@ -195,38 +186,20 @@ impl RatioSeries {
         self.learning.windows_per_week * 20.0
     }
 
-    /// Per class the share usual at each doubling of n; before anything is known, the class is
-    /// what appears now.
-    fn curves(
-        &self,
-        entities: &[Entity],
-        appeared: &[(usize, u64, u64)],
-    ) -> Vec<Option<[f64; DOUBLINGS]>> {
-        let mut now = vec![[[0.0; 2]; DOUBLINGS]; self.classes.len()];
+    /// Per class what share is usual; before anything is known, the class is what appears now.
+    fn curves(&self, entities: &[Entity], appeared: &[(usize, u64, u64)]) -> Vec<Option<Curve>> {
+        let mut now = vec![Shares::default(); self.classes.len()];
         for &(row, hits, trials) in appeared.iter().filter(|(_, _, trials)| *trials > 0) {
             let n = trials as f64;
             let independent = n / (1.0 + (n - 1.0) * WITHIN_INITIAL);
             let share = hits.min(trials) as f64 / n;
-            let cell = &mut now[usize::from(entities[row].class)][doubling(trials)];
-            *cell = [cell[0] + share * independent, cell[1] + independent];
+            let class = usize::from(entities[row].class);
+            now[class].add(share * independent, independent, trials);
         }
-        let known = |curve: &[[f64; 2]; DOUBLINGS]| {
-            let total = curve.iter().map(|[_, trials]| trials).sum::<f64>();
-            (total >= CLASS_TRIALS_MIN).then_some(*curve)
-        };
         self.classes
             .iter()
             .zip(now)
-            .map(|(class, now)| {
-                let curve = known(&class.curve).or_else(|| known(&now))?;
-                let [hits, trials] = curve
-                    .iter()
-                    .fold([0.0; 2], |sum, cell| [sum[0] + cell[0], sum[1] + cell[1]]);
-                let whole = (hits + 0.5) / (trials + 1.0);
-                Some(curve.map(|[hits, trials]| {
-                    clamped((hits + LENT_TO_DOUBLING * whole) / (trials + LENT_TO_DOUBLING))
-                }))
-            })
+            .map(|(class, now)| class.shares.curve().or_else(|| now.curve()))
             .collect()
     }
 
@@ -365,26 +338,6 @@ impl RatioSeries {
     pub(in crate::score) fn bytes(&self) -> usize {
         self.baselines.capacity() * size_of::<Evidence<3>>()
     }
-}
-
-/// Which doubling of n it is.
-fn doubling(trials: u64) -> usize {
-    (trials.max(1).ilog2() as usize).min(DOUBLINGS - 1)
-}
-
-fn clamped(share: f64) -> f64 {
-    share.clamp(SHARE_MIN, 1.0 - SHARE_MIN)
-}
-
-fn odds(share: f64) -> f64 {
-    let share = clamped(share);
-    share / (1.0 - share)
-}
-
-/// The share whose odds are this many times as high.
-fn with_odds(share: f64, factor: f64) -> f64 {
-    let odds = odds(share) * factor;
-    clamped(odds / (1.0 + odds))
 }
 
 impl RatioClass {

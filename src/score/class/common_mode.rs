@@ -6,6 +6,12 @@
 //! raises thousands of false alarms; so few entities cannot move it, an attack does not hide
 //! itself.
 //!
+//! Beside the entities of a class stand two imagined ones, or else two real ones were a class. They
+//! do as usual, or, where the other classes of the series do more, as the median of these: a peak is
+//! everybody's, and nine accounts of services do too little at night to tell it by themselves. Of a
+//! strike or an outage every class tells by itself: who does as usual is not to be told of because
+//! others rest.
+//!
 //! The sketch is made of integers and fixed point, so it merges in any order to the same bits.
 
 use super::super::entities::POOLS;
@@ -17,15 +23,20 @@ const BIN_CENTRE: f64 = 300.0;
 /// Expected clumps of events from which an entity has a ratio of its own.
 const SOLO_MIN: f64 = 8.0;
 /// Expected clumps from which its ratio says something about scatter rather than about counting.
-const SCATTER_MIN: f64 = 30.0;
+const SCATTER_MIN: f64 = 16.0;
 /// Entities whose scatter must be known before the class has one.
 const SCATTER_ENTITIES_MIN: u64 = 8;
-/// Entities' worth of weight that stands at "nothing unusual": two entities are no class.
+/// Entities' worth of weight that the imagined ones have.
 const PSEUDO_ENTITIES: u64 = 2;
+/// Classes' worth of weight that stands at "nothing unusual" where the other classes are asked.
+const PSEUDO_CLASSES: f64 = 1.0;
 /// Weight of an entity that is measured well.
 const WEIGHT: f64 = 256.0;
 /// The median absolute deviation of a normal distribution is its standard deviation over this.
 const MAD_TO_SD: f64 = 1.4826;
+/// Of n, the standard error of that, relative and times √n (Rousseeuw and Croux, "Alternatives to the
+/// median absolute deviation", JASA 1993: an efficiency of 37 %).
+const MAD_ERROR: f64 = 1.167;
 
 fn bin_of(ratio: f64) -> usize {
     if ratio <= 0.0 {
@@ -80,13 +91,23 @@ pub(in crate::score) struct CommonModeSketch {
 /// What the sketch says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::score) struct CommonMode {
-    /// Median of observed / expected over the entities and some imagined ones of ratio 1: what
-    /// few entities do is not common.
+    /// Median of observed / expected over the entities and the imagined ones.
     pub(in crate::score) ratio: f64,
     /// Median over the entities alone.
     pub(in crate::score) seen: Option<f64>,
-    /// Relative variance between entities beyond that of counting, where enough are large.
-    pub(in crate::score) scatter: Option<f64>,
+    /// How much the entities scatter, where enough are large.
+    pub(in crate::score) scatter: Option<Scatter>,
+}
+
+/// How much the entities of a class scatter in one window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::score) struct Scatter {
+    /// Relative variance between them, beyond that of counting.
+    pub(in crate::score) variance: f64,
+    /// The standard error of that.
+    pub(in crate::score) error: f64,
+    /// From so many.
+    pub(in crate::score) entities: f64,
 }
 
 impl CommonModeSketch {
@@ -131,18 +152,32 @@ impl CommonModeSketch {
         }
     }
 
-    /// The common mode.
+    /// The common mode of a class by itself, whose usual ratio is 1.
     pub(in crate::score) fn read(mut self) -> CommonMode {
         self.fold_pools();
+        self.read_around(0.0)
+    }
+
+    /// The common mode, where the imagined entities have this logarithm of their ratio.
+    fn read_around(mut self, ln_imagined: f64) -> CommonMode {
         let ratio = |bin: f64| ln_ratio_of(bin).exp();
-        let seen = median(self.solo.iter().copied()).map(ratio);
+        let seen = self.median().map(ratio);
         let scatter = self.scatter();
-        self.solo[BIN_CENTRE as usize] += PSEUDO_ENTITIES * WEIGHT as u64;
+        self.solo[bin_of(ln_imagined.exp())] += PSEUDO_ENTITIES * WEIGHT as u64;
         CommonMode {
-            ratio: median(self.solo.iter().copied()).map_or(1.0, ratio),
+            ratio: self.median().map_or(1.0, ratio),
             seen,
             scatter,
         }
+    }
+
+    fn median(&self) -> Option<f64> {
+        median(self.solo.iter().copied())
+    }
+
+    /// How many entities there are, each as much as it says.
+    fn entities(&self) -> f64 {
+        self.solo.iter().sum::<u64>() as f64 / WEIGHT
     }
 
     /// Joins pools until each expects enough to have a ratio.
@@ -163,7 +198,7 @@ impl CommonModeSketch {
         }
     }
 
-    fn scatter(&self) -> Option<f64> {
+    fn scatter(&self) -> Option<Scatter> {
         let entities: u64 = self.scatter.iter().sum();
         if entities < SCATTER_ENTITIES_MIN {
             return None;
@@ -174,9 +209,55 @@ impl CommonModeSketch {
             deviations[((bin as f64 - centre).abs().round() as usize).min(BINS - 1)] += weight;
         }
         let mad = median(deviations.into_iter())?.max(0.0) * BIN_WIDTH;
-        let counting = self.scatter_of_counting.get() / entities as f64;
-        Some(((mad * MAD_TO_SD).powi(2) - counting).max(0.0))
+        let entities = entities as f64;
+        let counting = self.scatter_of_counting.get() / entities;
+        let variance = (mad * MAD_TO_SD).powi(2);
+        Some(Scatter {
+            variance: (variance - counting).max(0.0),
+            error: variance * 2.0 * MAD_ERROR / entities.sqrt(),
+            entities,
+        })
     }
+}
+
+/// The common modes of the classes of a series, of whose ratios these are the usual logarithms.
+pub(in crate::score) fn common_modes(
+    mut sketches: Vec<CommonModeSketch>,
+    ln_usual: &[f64],
+) -> Vec<CommonMode> {
+    sketches.iter_mut().for_each(CommonModeSketch::fold_pools);
+    let mut shifts: Vec<(usize, f64, f64)> = sketches
+        .iter()
+        .zip(ln_usual)
+        .enumerate()
+        .filter_map(|(class, (sketch, usual))| {
+            let entities = sketch.entities();
+            let known = entities / (entities + PSEUDO_ENTITIES as f64);
+            Some((class, ln_ratio_of(sketch.median()?) - usual, known))
+        })
+        .chain([(usize::MAX, 0.0, PSEUDO_CLASSES)])
+        .collect();
+    shifts.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let of_the_others = |class: usize| {
+        let others = || shifts.iter().filter(|shift| shift.0 != class);
+        let half = others().map(|shift| shift.2).sum::<f64>() / 2.0;
+        let mut below = 0.0;
+        let median = others().find(|shift| {
+            below += shift.2;
+            below >= half
+        });
+        median.map_or(0.0, |shift| shift.1.max(0.0))
+    };
+    let around: Vec<f64> = ln_usual
+        .iter()
+        .enumerate()
+        .map(|(class, usual)| usual + of_the_others(class))
+        .collect();
+    sketches
+        .into_iter()
+        .zip(around)
+        .map(|(sketch, ln_imagined)| sketch.read_around(ln_imagined))
+        .collect()
 }
 
 #[cfg(test)]
@@ -195,7 +276,7 @@ mod tests {
     fn a_class_that_moves_together_is_seen_to() {
         let mode = read((0..200).map(|_| (187, 100.0)));
         assert!((mode.ratio / 1.87 - 1.0).abs() < 0.03, "{mode:?}");
-        assert!(mode.scatter.unwrap() < 0.01);
+        assert!(mode.scatter.unwrap().variance < 0.01);
         let small = read((0..5_000).map(|n| (u64::from((n / POOLS).is_multiple_of(2)) * 3, 0.5)));
         assert!((small.ratio / 3.0 - 1.0).abs() < 0.1, "{small:?}");
     }
@@ -210,10 +291,45 @@ mod tests {
     }
 
     #[test]
+    fn a_class_that_does_too_little_to_tell_does_as_the_others_do() {
+        let sketch = |entities: usize, observed: u64, expected: f64| {
+            let mut sketch = CommonModeSketch::new(0.0);
+            for number in 0..entities {
+                sketch.add(observed, expected, 0.0025, (number % POOLS) as u8);
+            }
+            sketch
+        };
+        let ratio_of_few = |others: u64, observed: u64| {
+            let classes = vec![
+                sketch(9, observed, 1.0),
+                sketch(200, others, 100.0),
+                sketch(60, others, 100.0),
+                sketch(60, others, 100.0),
+            ];
+            common_modes(classes, &[0.0; 4])[0].ratio
+        };
+        assert!((ratio_of_few(200, 2) / 2.0 - 1.0).abs() < 0.1);
+        assert!((ratio_of_few(100, 2) - 1.0).abs() < 0.1);
+        assert!((ratio_of_few(30, 1) - 1.0).abs() < 0.1);
+        // One class that moves moves no other.
+        let one = vec![
+            sketch(9, 1, 1.0),
+            sketch(200, 300, 100.0),
+            sketch(60, 100, 100.0),
+        ];
+        assert!((common_modes(one, &[0.0; 3])[0].ratio - 1.0).abs() < 0.1);
+        // Where everybody is at half of what is expected by habit, that is as usual.
+        let halves = vec![sketch(9, 0, 0.1), sketch(200, 50, 100.0)];
+        let habit = 0.5_f64.ln();
+        let modes = common_modes(halves, &[habit; 2]);
+        assert!((modes[0].ratio / 0.5 - 1.0).abs() < 0.1, "{modes:?}");
+    }
+
+    #[test]
     fn scatter_between_entities_is_measured_beyond_that_of_counting() {
         let spread = [0.7_f64, 0.8, 0.9, 1.0, 1.1, 1.25, 1.45];
         let mode = read((0..210).map(|n| ((1_000.0 * spread[n % 7]) as u64, 1_000.0)));
-        let scatter = mode.scatter.unwrap();
+        let scatter = mode.scatter.unwrap().variance;
         assert!(scatter > 0.02 && scatter < 0.12, "{scatter}");
     }
 

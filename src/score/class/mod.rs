@@ -5,6 +5,6 @@ mod common_mode;
 mod moments;
 mod season;
 
-pub(super) use common_mode::{CommonMode, CommonModeSketch};
+pub(super) use common_mode::{CommonMode, CommonModeSketch, Scatter, common_modes};
 pub(super) use moments::{Prior, PriorMoments};
 pub(super) use season::Season;

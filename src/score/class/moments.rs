@@ -5,13 +5,24 @@ use crate::statistics::FixedSum;
 /// Entities whose sizes must be known before they say anything about others.
 const ENTITIES_MIN: u64 = 5;
 
-/// A Gamma prior for an entity's rate.
+/// What is known of an entity's rate: a Gamma distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::score) struct Prior {
     /// Mean rate.
     pub(in crate::score) mean: f64,
     /// Shape: small where the sizes differ much.
     pub(in crate::score) shape: f64,
+}
+
+impl Prior {
+    /// After so many events in so much exposure.
+    pub(in crate::score) fn posterior(&self, events: f64, exposure: f64) -> Prior {
+        let shape = self.shape + events;
+        Prior {
+            mean: shape / (self.shape / self.mean + exposure),
+            shape,
+        }
+    }
 }
 
 /// Moments of the entities' rates, in fixed point: the order of entities does not matter.

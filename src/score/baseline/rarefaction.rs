@@ -78,15 +78,19 @@ impl Shares {
 }
 
 /// The share usual at each n: a line in log2 n on the log-odds, which each doubling departs from as
-/// far as its trials say.
+/// far as its trials say. Who asks for a hundred times as much as anybody is not to be excused by a
+/// line: it ends soon after what is known, and beyond stands the share of the whole class.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Curve {
+    points: [Point; DOUBLINGS],
+}
+
+/// The log-odds of a share in the middle of a doubling, and how they rise there.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    log_odds: f64,
+    middle: f64,
     slope: f64,
-    /// Between which log2 n it rises; on both sides it is flat, because who does a hundred times as
-    /// much as anybody is not to be excused by a line.
-    reach: (f64, f64),
-    /// Log-odds at the middle of each doubling, and where that middle is.
-    points: [(f64, f64); DOUBLINGS],
 }
 
 impl Curve {
@@ -97,10 +101,12 @@ impl Curve {
             return None;
         }
         let whole = (sum(|cell| cell.hits) + 0.5) / (trials + 1.0);
-        // Log-odds have the variance 1 / (n p (1 - p)).
+        // Log-odds have the variance 1 / (n p (1 - p)); but a few who ask for much more than others and
+        // miss, where hardly anybody misses, are not to say where the line goes.
+        let information = |share: f64| share * (1.0 - share);
         let known = cells.iter().filter(|cell| cell.trials > 0.0).map(|cell| {
             let share = clamped(cell.share(whole));
-            let weight = cell.trials * share * (1.0 - share);
+            let weight = cell.trials * information(share).min(information(clamped(whole)));
             (weight, cell.middle(), odds(share).ln())
         });
         let [weights, x, y, xx, xy] = known.fold([0.0; 5], |sum, (weight, x, y)| {
@@ -122,23 +128,24 @@ impl Curve {
                 true => cell.middle(),
                 false => doubling as f64 + 0.5,
             };
-            let middle = middle.clamp(reach.0, reach.1);
-            let line = with_odds(0.5, (y + slope * (middle - x)).exp());
-            (odds(clamped(cell.share(line))).ln(), middle)
+            let (lent, slope) = match (reach.0..=reach.1).contains(&middle) {
+                true => (with_odds(0.5, (y + slope * (middle - x)).exp()), slope),
+                false => (whole, 0.0),
+            };
+            Point {
+                log_odds: odds(cell.share(lent)).ln(),
+                middle,
+                slope,
+            }
         });
-        Some(Curve {
-            slope,
-            reach,
-            points,
-        })
+        Some(Curve { points })
     }
 
     /// The share of so many trials.
     pub(super) fn at(&self, n: u64) -> f64 {
-        let (log_odds, middle) = self.points[doubling(n)];
-        let place = (n as f64).log2().clamp(self.reach.0, self.reach.1);
-        let beyond = self.slope * (place - middle);
-        clamped(with_odds(0.5, (log_odds + beyond).exp()))
+        let point = &self.points[doubling(n)];
+        let beyond = point.slope * ((n as f64).log2() - point.middle);
+        with_odds(0.5, (point.log_odds + beyond).exp())
     }
 }
 
@@ -160,4 +167,55 @@ pub(super) fn odds(share: f64) -> f64 {
 pub(super) fn with_odds(share: f64, factor: f64) -> f64 {
     let odds = odds(share) * factor;
     clamped(odds / (1.0 + odds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Many windows of few trials with few hits, and what else `add` puts in.
+    fn curve(add: impl Fn(&mut Shares)) -> Curve {
+        let mut shares = Shares::default();
+        for n in 1..=8 {
+            shares.add(50.0, 10_000.0, n);
+        }
+        add(&mut shares);
+        shares.curve().unwrap()
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_few_trials() {
+        let mut shares = Shares::default();
+        shares.add(2.0, 150.0, 10);
+        assert!(shares.curve().is_none());
+    }
+
+    #[test]
+    fn a_line_through_what_is_known_goes_on_for_one_doubling() {
+        let mut shares = Shares::default();
+        for n in 4..64_u64 {
+            shares.add(n as f64, 1_000.0, n);
+        }
+        let curve = shares.curve().unwrap();
+        for n in [6, 20, 60] {
+            let due = n as f64 / 1_000.0;
+            assert!(
+                (curve.at(n) / due - 1.0).abs() < 0.1,
+                "{n}: {}",
+                curve.at(n)
+            );
+        }
+        assert!(curve.at(90) > 0.075, "{}", curve.at(90));
+        // The share of all together.
+        assert!(curve.at(5_000) < 0.04, "{}", curve.at(5_000));
+    }
+
+    #[test]
+    fn a_few_who_do_much_more_do_not_bend_the_line_for_others() {
+        let plain = curve(|_| {});
+        let bent = curve(|shares| (0..6).for_each(|_| shares.add(2.0, 4.0, 200)));
+        for n in [20, 50, 1_000] {
+            assert!(bent.at(n) < 2.0 * plain.at(n), "{n}: {}", bent.at(n));
+        }
+    }
 }

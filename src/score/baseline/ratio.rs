@@ -154,26 +154,30 @@ impl RatioSeries {
             let within = withins[sample.class];
             let (k, n) = (sample.hits, sample.trials);
             let share = with_odds(sample.share, common[sample.class]);
-            let mut weight = 1.0;
+            let mut trusted = 1.0;
             let correlation = (within + 1.0 / (sample.known + 1.0)).min(CORRELATION_MAX);
             if n >= self.trials_min as f64 {
                 let predictive = BetaBinomial::new(share, 1.0 / correlation - 1.0);
                 let tail = predictive.upper(k, n);
                 each(sample.row, Judged::new(predictive.share(), tail));
-                if baseline.settled_share(full) >= SETTLED_MIN {
-                    weight = trust(tail.p());
-                }
+                trusted = trust(tail.p());
             }
             // A window's trials are alike: they say no more than so many independent ones.
-            let independent = weight * n / (1.0 + (n - 1.0) * within);
+            let independent = n / (1.0 + (n - 1.0) * within);
             // In the frame of an ordinary window: what moved everybody is taken out again.
-            let hits = with_odds(clamped(k / n), 1.0 / common[sample.class]);
-            let hits = if k > 0.0 { hits * independent } else { 0.0 };
-            baseline.learn(
-                &self.learning,
-                [hits, sample.of_class * independent, independent],
-            );
-            class.shares.add(hits, independent, n as u64);
+            let hits = match k > 0.0 {
+                true => with_odds(clamped(k / n), 1.0 / common[sample.class]),
+                false => 0.0,
+            };
+            // A young entity departs because nobody knows it; its class is known.
+            let weight = match baseline.settled_share(full) >= SETTLED_MIN {
+                true => trusted,
+                false => 1.0,
+            };
+            let amounts = [hits, sample.of_class, 1.0].map(|amount| weight * independent * amount);
+            baseline.learn(&self.learning, amounts);
+            let trials = trusted * independent;
+            class.shares.add(hits * trials, trials, n as u64);
         }
         let keep = f64::from(self.learning.keep);
         for class in &mut self.classes {

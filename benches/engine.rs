@@ -1,9 +1,11 @@
-//! How much of the engine's time is parsing, and how much it remembers of an entity.
+//! How much of the engine's time is parsing, how much it remembers of an entity, and whether it
+//! matters in which order events arrive.
 //!
 //! ```text
-//! cargo bench --bench engine                both
+//! cargo bench --bench engine                speed and state
 //! cargo bench --bench engine -- speed       CPU time only
 //! cargo bench --bench engine -- state       memory only
+//! cargo bench --bench engine -- order       four weeks in order, and shuffled with duplicates
 //! ```
 //!
 //! **Speed.** The same simulated events, rendered as JSON beforehand, are taken three ways on one
@@ -16,8 +18,14 @@
 //! time. At every full hour the engine is asked for its state, and the allocator for what is in
 //! use; the largest of each is printed.
 //!
+//! **Order.** Four weeks of a small hub with attacks, in the order of their times, and with each event
+//! up to four minutes late and 30 % of them twice: what is told must be the same bytes.
+//!
 //! Limits: the traffic is a model and lies in memory, so neither Kafka nor a disk is in these
 //! figures; the allocator counts what was asked for, not what its own books cost.
+
+#[path = "engine/order.rs"]
+mod order;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -32,7 +40,7 @@ use vigie::domain::{EventTime, Member, Span};
 use vigie::engine::{Engine, EngineSettings, Front};
 use vigie::simulate::{Hub, Settings, to_json_line};
 
-const USAGE: &str = "usage: cargo bench --bench engine [-- [speed] [state]]";
+const USAGE: &str = "usage: cargo bench --bench engine [-- [speed] [state] [order]]";
 /// The shipped settings, but for what needs a broker.
 const CONFIG: &str = "time: {bound: none}";
 const SEED: u64 = 1;
@@ -40,14 +48,15 @@ const REPETITIONS: usize = 7;
 const HOURS: i64 = 30;
 
 fn main() -> ExitCode {
-    let (mut speed, mut state) = (false, false);
+    let (mut speed, mut state, mut order) = (false, false, false);
     // cargo adds --bench by itself.
     for argument in std::env::args().skip(1).filter(|one| one != "--bench") {
         match argument.as_str() {
             "speed" => speed = true,
             "state" => state = true,
+            "order" => order = true,
             other => {
-                eprintln!("`{other}` is neither speed nor state\n{USAGE}");
+                eprintln!("`{other}` is neither speed, nor state, nor order\n{USAGE}");
                 return ExitCode::from(2);
             }
         }
@@ -55,12 +64,15 @@ fn main() -> ExitCode {
     let settings = Config::parse("bench", CONFIG, Path::new("."))
         .expect("a valid configuration")
         .engine();
-    let both = speed == state;
+    let both = speed == state && !order;
     if speed || both {
         measure_speed(&settings);
     }
     if state || both {
         measure_state(&settings);
+    }
+    if order {
+        return order::compare(&settings);
     }
     ExitCode::SUCCESS
 }

@@ -237,7 +237,8 @@ pub(in crate::score) fn common_modes(
         })
         .chain([(usize::MAX, 0.0, PSEUDO_CLASSES)])
         .collect();
-    shifts.sort_by(|one, other| one.1.total_cmp(&other.1));
+    // Whatever number a class has.
+    shifts.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.2.total_cmp(&other.2)));
     let of_the_others = |class: usize| {
         let others = || shifts.iter().filter(|shift| shift.0 != class);
         let half = others().map(|shift| shift.2).sum::<f64>() / 2.0;

@@ -98,6 +98,7 @@ fn busy_hub() -> Settings {
 
 /// Events as lines of JSON, without the ends of lines.
 struct Traffic {
+    times: Vec<EventTime>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -105,6 +106,7 @@ struct Traffic {
 impl Traffic {
     fn of(settings: Settings, days: i64) -> Traffic {
         let mut traffic = Traffic {
+            times: Vec::new(),
             bytes: Vec::new(),
             ends: Vec::new(),
         };
@@ -113,6 +115,7 @@ impl Traffic {
         let end = hub.now() + Span::days(days);
         while hub.now() < end {
             for event in hub.next_minute().events {
+                traffic.times.push(event.time);
                 to_json_line(&event, &mut traffic.bytes);
                 traffic.bytes.pop();
                 traffic.ends.push(traffic.bytes.len());

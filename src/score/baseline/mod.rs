@@ -11,6 +11,7 @@ mod many;
 mod mix;
 mod ones;
 mod overdispersion;
+mod peaks;
 mod predictive;
 mod rare;
 mod rarefaction;

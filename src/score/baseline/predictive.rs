@@ -16,7 +16,8 @@ const UNLIKELY: f64 = 0.1;
 pub(super) struct Predictive {
     /// Mean and variance, what the class scatters more than usual included.
     pub(super) law: NegativeBinomial,
-    ordinary: NegativeBinomial,
+    dispersion: f64,
+    /// What of it is more than usual.
     extra: f64,
 }
 
@@ -26,7 +27,7 @@ impl Predictive {
     pub(super) fn new(mean: f64, dispersion: f64, extra: f64) -> Predictive {
         Predictive {
             law: NegativeBinomial::new(mean, dispersion),
-            ordinary: NegativeBinomial::new(mean, dispersion - extra),
+            dispersion,
             extra,
         }
     }
@@ -37,7 +38,8 @@ impl Predictive {
         if self.extra < EXTRA_MIN || tail.p().get() > UNLIKELY {
             return tail;
         }
-        let scattered = self.ordinary.upper_of_scattered(x, self.extra);
+        let ordinary = NegativeBinomial::new(self.law.mean(), self.dispersion - self.extra);
+        let scattered = ordinary.upper_of_scattered(x, self.extra);
         if scattered.p() > tail.p() {
             scattered
         } else {

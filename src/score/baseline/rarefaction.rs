@@ -129,7 +129,7 @@ impl Curve {
                 false => doubling as f64 + 0.5,
             };
             let (lent, slope) = match (reach.0..=reach.1).contains(&middle) {
-                true => (with_odds(0.5, (y + slope * (middle - x)).exp()), slope),
+                true => (of_log_odds(y + slope * (middle - x)), slope),
                 false => (whole, 0.0),
             };
             Point {
@@ -145,7 +145,7 @@ impl Curve {
     pub(super) fn at(&self, n: u64) -> f64 {
         let point = &self.points[doubling(n)];
         let beyond = point.slope * ((n as f64).log2() - point.middle);
-        with_odds(0.5, (point.log_odds + beyond).exp())
+        of_log_odds(point.log_odds + beyond)
     }
 }
 
@@ -167,6 +167,10 @@ pub(super) fn odds(share: f64) -> f64 {
 pub(super) fn with_odds(share: f64, factor: f64) -> f64 {
     let odds = odds(share) * factor;
     clamped(odds / (1.0 + odds))
+}
+
+fn of_log_odds(log_odds: f64) -> f64 {
+    with_odds(0.5, log_odds.exp())
 }
 
 #[cfg(test)]

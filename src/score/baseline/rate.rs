@@ -15,27 +15,17 @@ use super::ones::{OneInflation, Ones, chance_of_one};
 use super::overdispersion::{
     ClassOverdispersion, Deviations, Overdispersion, OwnOverdispersion, Variance,
 };
+use super::peaks::{Peaks, YOUNG_DAY};
 use super::predictive::Predictive;
 use super::strangers::{Counts, STRANGER_EVENTS, Strangers};
 use crate::detection::Direction;
 use crate::domain::{EventTime, Span};
 use crate::score::class::{
-    CommonMode, CommonModeSketch, Prior, PriorMoments, Scatter, Season, common_modes,
+    ClassLevel, CommonMode, CommonModeSketch, Prior, PriorMoments, common_modes,
 };
 use crate::score::entities::Entity;
 use crate::statistics::{NegativeBinomial, PValue, Tail};
 
-/// Days on which a count must have been reached to be known.
-const PEAK_DAYS: usize = 3;
-/// What counts as one while an entity is young.
-const YOUNG_DAY: Span = Span::hours(6);
-/// What is this much above a known count is as good as known: as it is, and over the level of its
-/// window, which is itself estimated.
-const PEAK_MARGINS: [f64; 2] = [1.25, 2.0];
-/// Counts less unlikely than this need no explanation.
-const PEAK_P: f64 = 1e-2;
-/// What a day leaves of a peak.
-const PEAK_KEEP: f32 = 0.97;
 /// Less than this is never expected.
 const MEAN_MIN: f64 = 1e-6;
 /// Windows less likely than this weigh less.
@@ -44,20 +34,6 @@ const SURPRISE_WEIGHT_MIN: f64 = 0.1;
 /// Share of a week that must be settled before surprise lowers a window's weight: a young
 /// baseline is surprised because it knows nothing.
 const SETTLED_MIN: f64 = 0.4;
-/// The class must scatter this much more than it usually does before that counts.
-const SCATTER_MARGIN: f64 = 1.3;
-/// What moves a class does not move its entities evenly: they are taken to scatter by this much of
-/// the logarithm of the shift. A peak of ×1.87 with a spread of 0.35 is about so.
-const SHIFT_SPREAD: f64 = 0.6;
-/// Entities that this stands for beside those whose scatter is measured.
-const SHIFT_ENTITIES: f64 = 16.0;
-/// Windows after which the usual scatter is known well enough to bound what is learnt.
-const USUAL_SCATTER_WINDOWS: f64 = 12.0;
-/// Visits of an hour before the usual ratio of its class is learnt from it.
-const USUAL_VISITS_MIN: f64 = 2.0;
-/// From then on a visit moves the season by a factor of two at the most.
-const SEASON_STEP_MAX: f64 = 0.7;
-
 #[derive(Clone, Copy, Debug, Default)]
 struct RateBaseline {
     /// Events; windows, each as much as its level; windows.
@@ -66,71 +42,13 @@ struct RateBaseline {
     peaks: Peaks,
 }
 
-/// The largest counts of an entity's days, as they are and over the level of their window.
-///
-/// Who fetches everything every six hours is quiet in most windows and loud in some: no count
-/// distribution around a mean has such a tail. What was reached on three days, and at such an
-/// hour, is no news on a fourth, so p is at least how often such came since. While an entity is young
-/// its days are quarters of a day: of what it usually does nobody knows more.
-#[derive(Clone, Copy, Debug, Default)]
-struct Peaks {
-    /// Of the days before, largest first.
-    days: [[f32; PEAK_DAYS]; 2],
-    today: [f32; 2],
-    /// Windows in which it appeared, lately, and those of them that were known peaks.
-    visits: f32,
-    times: f32,
-}
-
-impl Peaks {
-    /// The tail of a count, where so many windows like it are known.
-    fn known(&mut self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
-        let is_news = |kind: usize, value: f64| {
-            value > PEAK_MARGINS[kind] * f64::from(self.days[kind][PEAK_DAYS - 1])
-        };
-        if tail.p().get() >= PEAK_P || is_news(0, x) || is_news(1, x / level) {
-            return tail;
-        }
-        let times = PEAK_DAYS as f64 + f64::from(self.times);
-        self.times += 1.0;
-        tail.at_least(PValue::new(times / windows.max(times)))
-    }
-
-    fn learn(&mut self, x: f64, level: f64) {
-        self.visits += 1.0;
-        for (today, value) in self.today.iter_mut().zip([x, x / level]) {
-            *today = today.max(value as f32);
-        }
-    }
-
-    /// A day has passed, or what counts as one.
-    fn next_day(&mut self) {
-        self.visits *= PEAK_KEEP;
-        self.times *= PEAK_KEEP;
-        for (days, today) in self.days.iter_mut().zip(&mut self.today) {
-            let mut peak = std::mem::take(today);
-            for day in days {
-                *day *= PEAK_KEEP;
-                if peak > *day {
-                    std::mem::swap(day, &mut peak);
-                }
-            }
-        }
-    }
-}
-
 /// What a class has learnt.
 #[derive(Clone, Debug)]
 struct RateClass {
-    season: Season,
+    level: ClassLevel,
     overdispersion: ClassOverdispersion,
     ones: OneInflation,
     strangers: Strangers,
-    /// Scatter between entities in an ordinary window, and windows it was learnt from.
-    scatter: [f64; 2],
-    /// ln of the median ratio of an ordinary window: what of it is due to skewness.
-    ln_usual_ratio: f64,
-    usual_weight: f64,
     /// How its entities differed in size in the last window.
     sizes: Option<Prior>,
 }
@@ -303,12 +221,12 @@ impl RateSeries {
         let seasonal: Vec<f64> = self
             .classes
             .iter()
-            .map(|class| class.season.ln_level(start))
+            .map(|class| class.level.ln_season(start))
             .collect();
         let unseen_hour: Vec<bool> = self
             .classes
             .iter()
-            .map(|class| self.window < Span::DAY && class.season.visits(start) == 0.0)
+            .map(|class| self.window < Span::DAY && class.level.visits(start) == 0.0)
             .collect();
         let mut sketches: Vec<_> = self
             .classes
@@ -334,15 +252,16 @@ impl RateSeries {
             let expected = shrunk * seasonal[class].exp();
             sketches[class].add(observed[row], expected, quadratic, entity.pool);
             if !unseen_hour[class] {
-                moments[class].add(rate, exposure / (1.0 + usual.linear));
+                moments[class].add(rate, exposure / clump);
             }
         }
-        let ln_usual: Vec<f64> = self.classes.iter().map(|one| one.ln_usual_ratio).collect();
+        let usual = |class: &RateClass| class.level.ln_usual_ratio();
+        let ln_usual: Vec<f64> = self.classes.iter().map(usual).collect();
         let modes = common_modes(sketches, &ln_usual);
         let mut levels = Vec::with_capacity(modes.len());
         let mut extras = Vec::with_capacity(modes.len());
         let ablation = self.learning.ablation;
-        for (number, (class, mode)) in self.classes.iter_mut().zip(&modes).enumerate() {
+        for (class, mode) in self.classes.iter_mut().zip(&modes) {
             let mode = match ablation.common_mode {
                 true => &CommonMode {
                     ratio: 1.0,
@@ -350,8 +269,9 @@ impl RateSeries {
                 },
                 false => mode,
             };
-            levels.push(class.level(mode, seasonal[number], start));
-            let extra = class.extra_dispersion(mode, self.learning.keep);
+            levels.push(class.level.step(mode, start));
+            let fit = class.overdispersion.fit.quadratic;
+            let extra = class.level.extra_dispersion(mode, fit, self.learning.keep);
             extras.push(match ablation.class_dispersion {
                 true => 0.0,
                 false => extra,
@@ -391,13 +311,10 @@ impl RateSeries {
         self.baselines.resize_with(entities, RateBaseline::default);
         let window = self.window;
         self.classes.resize_with(classes, || RateClass {
-            season: Season::new(window),
+            level: ClassLevel::new(window),
             overdispersion: ClassOverdispersion::default(),
             ones: OneInflation::default(),
             strangers: Strangers::default(),
-            scatter: [0.0; 2],
-            ln_usual_ratio: 0.0,
-            usual_weight: 0.0,
             sizes: None,
         });
     }
@@ -470,56 +387,4 @@ pub(super) fn trust(p: PValue) -> f64 {
         return 1.0;
     }
     (p / SURPRISE_P).powf(0.25).max(SURPRISE_WEIGHT_MIN)
-}
-
-impl RateClass {
-    /// ln of how far the class is from what is usual. A ratio near 0 is an outage of all of it.
-    fn ln_ratio(&self, ratio: f64) -> f64 {
-        ratio.max(1e-3).ln() - self.ln_usual_ratio
-    }
-
-    /// The level of the class in this window, season and common mode together; the season and
-    /// the usual ratio learn.
-    fn level(&mut self, mode: &CommonMode, ln_season: f64, start: EventTime) -> f64 {
-        let ln_ratio = self.ln_ratio(mode.ratio);
-        if let Some(ratio) = mode.seen {
-            let visits = self.season.visits(start);
-            let mut ln_seen = self.ln_ratio(ratio);
-            if visits >= USUAL_VISITS_MIN {
-                ln_seen = ln_seen.clamp(-SEASON_STEP_MAX, SEASON_STEP_MAX);
-                let step = ln_ratio.clamp(-SEASON_STEP_MAX, SEASON_STEP_MAX);
-                self.usual_weight = (self.usual_weight + 1.0).min(500.0);
-                self.ln_usual_ratio += step / (self.usual_weight + 72.0);
-            }
-            self.season.learn(start, ln_season + ln_seen);
-        }
-        (ln_season + ln_ratio).exp()
-    }
-
-    /// How much more than usual the class scatters in this window: what is measured, and what its
-    /// shift makes likely; what is usual learns.
-    fn extra_dispersion(&mut self, mode: &CommonMode, keep: f32) -> f64 {
-        let of_shift = (SHIFT_SPREAD * self.ln_ratio(mode.ratio)).powi(2);
-        let Some(scatter) = mode.scatter else {
-            return of_shift;
-        };
-        let Scatter {
-            variance, entities, ..
-        } = scatter;
-        let [sum, windows] = self.scatter;
-        let fit = self.overdispersion.fit.quadratic;
-        let usual = if windows > 0.0 { sum / windows } else { fit };
-        let beyond = (variance - SCATTER_MARGIN * usual.max(fit)).max(0.0);
-        // As far as it is more than the error of measuring it.
-        let [square, error] = [beyond, scatter.error].map(|value| value * value);
-        let measured = beyond * square / (square + error).max(f64::MIN_POSITIVE);
-        let learnt = if windows < USUAL_SCATTER_WINDOWS {
-            variance
-        } else {
-            variance.min(3.0 * usual)
-        };
-        let keep = f64::from(keep);
-        self.scatter = [keep * sum + learnt, keep * windows + 1.0];
-        (entities * measured + SHIFT_ENTITIES * of_shift) / (entities + SHIFT_ENTITIES)
-    }
 }

@@ -165,7 +165,7 @@ impl RatioSeries {
             // A window's trials are alike: they say no more than so many independent ones.
             let independent = n / (1.0 + (n - 1.0) * within);
             // In the frame of an ordinary window: what moved everybody is taken out again.
-            let hits = match k > 0.0 {
+            let told = match k > 0.0 {
                 true => with_odds(clamped(k / n), 1.0 / common[sample.class]),
                 false => 0.0,
             };
@@ -174,10 +174,10 @@ impl RatioSeries {
                 true => trusted,
                 false => 1.0,
             };
-            let amounts = [hits, sample.of_class, 1.0].map(|amount| weight * independent * amount);
+            let amounts = [told, sample.of_class, 1.0].map(|amount| weight * independent * amount);
             baseline.learn(&self.learning, amounts);
             let trials = trusted * independent;
-            class.shares.add(hits * trials, trials, n as u64);
+            class.shares.add(told * trials, trials, n as u64);
         }
         let keep = f64::from(self.learning.keep);
         for class in &mut self.classes {

@@ -220,45 +220,60 @@ impl CommonModeSketch {
     }
 }
 
+/// By how much a class does more than usual, as a logarithm, and how well that is known, from 0 to 1.
+#[derive(Clone, Copy, Debug)]
+struct Shift {
+    ln: f64,
+    known: f64,
+}
+
 /// The common modes of the classes of a series, of whose ratios these are the usual logarithms.
 pub(in crate::score) fn common_modes(
     mut sketches: Vec<CommonModeSketch>,
     ln_usual: &[f64],
 ) -> Vec<CommonMode> {
     sketches.iter_mut().for_each(CommonModeSketch::fold_pools);
-    let mut shifts: Vec<(usize, f64, f64)> = sketches
+    let shifts: Vec<Option<Shift>> = sketches
         .iter()
         .zip(ln_usual)
-        .enumerate()
-        .filter_map(|(class, (sketch, usual))| {
+        .map(|(sketch, usual)| {
             let entities = sketch.entities();
-            let known = entities / (entities + PSEUDO_ENTITIES as f64);
-            Some((class, ln_ratio_of(sketch.median()?) - usual, known))
+            Some(Shift {
+                ln: ln_ratio_of(sketch.median()?) - usual,
+                known: entities / (entities + PSEUDO_ENTITIES as f64),
+            })
         })
-        .chain([(usize::MAX, 0.0, PSEUDO_CLASSES)])
-        .collect();
-    // Whatever number a class has.
-    shifts.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.2.total_cmp(&other.2)));
-    let of_the_others = |class: usize| {
-        let others = || shifts.iter().filter(|shift| shift.0 != class);
-        let half = others().map(|shift| shift.2).sum::<f64>() / 2.0;
-        let mut below = 0.0;
-        let median = others().find(|shift| {
-            below += shift.2;
-            below >= half
-        });
-        median.map_or(0.0, |shift| shift.1.max(0.0))
-    };
-    let around: Vec<f64> = ln_usual
-        .iter()
-        .enumerate()
-        .map(|(class, usual)| usual + of_the_others(class))
         .collect();
     sketches
         .into_iter()
-        .zip(around)
-        .map(|(sketch, ln_imagined)| sketch.read_around(ln_imagined))
+        .zip(ln_usual)
+        .enumerate()
+        .map(|(class, (sketch, usual))| {
+            let others = [&shifts[..class], &shifts[class + 1..]].concat();
+            let more = rise_of(others.into_iter().flatten().collect());
+            sketch.read_around(usual + more)
+        })
         .collect()
+}
+
+/// By how much the median of some classes does more than usual; 0 where it does not.
+fn rise_of(mut shifts: Vec<Shift>) -> f64 {
+    shifts.push(Shift {
+        ln: 0.0,
+        known: PSEUDO_CLASSES,
+    });
+    // Sums of floats, whatever numbers classes have.
+    shifts.sort_by(|one, other| {
+        let by_known = one.known.total_cmp(&other.known);
+        one.ln.total_cmp(&other.ln).then(by_known)
+    });
+    let half = shifts.iter().map(|shift| shift.known).sum::<f64>() / 2.0;
+    let mut below = 0.0;
+    let median = shifts.iter().find(|shift| {
+        below += shift.known;
+        below >= half
+    });
+    median.map_or(0.0, |shift| shift.ln.max(0.0))
 }
 
 #[cfg(test)]

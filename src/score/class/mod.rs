@@ -2,9 +2,10 @@
 //! how much they scatter, and how they differ in size.
 
 mod common_mode;
+mod level;
 mod moments;
 mod season;
 
-pub(super) use common_mode::{CommonMode, CommonModeSketch, Scatter, common_modes};
+pub(super) use common_mode::{CommonMode, CommonModeSketch, common_modes};
+pub(super) use level::ClassLevel;
 pub(super) use moments::{Prior, PriorMoments};
-pub(super) use season::Season;

@@ -34,6 +34,7 @@ const SURPRISE_WEIGHT_MIN: f64 = 0.1;
 /// Share of a week that must be settled before surprise lowers a window's weight: a young
 /// baseline is surprised because it knows nothing.
 const SETTLED_MIN: f64 = 0.4;
+
 #[derive(Clone, Copy, Debug, Default)]
 struct RateBaseline {
     /// Events; windows, each as much as its level; windows.

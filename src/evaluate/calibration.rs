@@ -248,31 +248,25 @@ impl Calibration {
             let (detection, window) = *self.series.word(series);
             (self.detections.word(detection).clone(), window)
         };
-        let mut by_series: BTreeMap<(String, Span), Cell> = BTreeMap::new();
-        let mut strata = Vec::new();
-        for (key, cell) in &self.cells {
-            let (detection, window) = name(key.series);
-            let due = DUE_MIN <= cell.tests as f64 * LEVELS[0];
-            if due {
-                strata.push(StratumRow {
-                    detection: detection.clone(),
-                    window: window.to_string(),
-                    size: size_name(key.size),
-                    maturity: self.maturities.word(key.maturity).clone(),
-                    class: self.classes.word(key.class).clone(),
-                    regime: self.regimes.word(key.regime).clone(),
-                    tests: cell.tests,
-                    levels: levels_of(cell),
-                });
-            }
-        }
         // Sums of floats must not depend on how a map is ordered.
         let mut keys: Vec<(&Key, &Cell)> = self.cells.iter().collect();
         keys.sort_by_key(|(key, _)| (key.series, key.class, key.regime, key.maturity, key.size));
+        let mut by_series: BTreeMap<(String, Span), Cell> = BTreeMap::new();
+        let mut by_stratum: BTreeMap<(u16, u16, u16, i8), Cell> = BTreeMap::new();
+        let mut strata_by_detection = Vec::new();
         for (key, cell) in keys {
             by_series.entry(name(key.series)).or_default().add(cell);
+            let stratum = (key.class, key.regime, key.maturity, key.size);
+            by_stratum.entry(stratum).or_default().add(cell);
+            strata_by_detection.extend(self.stratum(stratum, Some(name(key.series)), cell));
         }
-        strata.sort_by(|one, other| one.name().cmp(&other.name()));
+        let mut strata: Vec<StratumRow> = by_stratum
+            .iter()
+            .filter_map(|(stratum, cell)| self.stratum(*stratum, None, cell))
+            .collect();
+        for rows in [&mut strata, &mut strata_by_detection] {
+            rows.sort_by(|one, other| one.name().cmp(&other.name()));
+        }
         let series = by_series
             .into_iter()
             .map(|((detection, window), cell)| SeriesRow {
@@ -300,9 +294,31 @@ impl Calibration {
             tests: self.tests,
             excluded: self.excluded,
             verdicts: verdicts(&strata),
-            series,
             strata,
+            verdicts_by_detection: verdicts(&strata_by_detection),
+            strata_by_detection,
+            series,
             histograms,
+        })
+    }
+
+    /// A stratum, of a series or of all; `None` where it is too small to be judged at any level.
+    fn stratum(
+        &self,
+        (class, regime, maturity, size): (u16, u16, u16, i8),
+        series: Option<(String, Span)>,
+        cell: &Cell,
+    ) -> Option<StratumRow> {
+        let (detection, window) = series.unzip();
+        (DUE_MIN <= cell.tests as f64 * LEVELS[0]).then(|| StratumRow {
+            detection,
+            window: window.map(|window| window.to_string()),
+            size: size_name(size),
+            maturity: self.maturities.word(maturity).clone(),
+            class: self.classes.word(class).clone(),
+            regime: self.regimes.word(regime).clone(),
+            tests: cell.tests,
+            levels: levels_of(cell),
         })
     }
 }
@@ -364,7 +380,7 @@ fn verdicts(strata: &[StratumRow]) -> Vec<VerdictRow> {
                     .iter()
                     .filter(|stratum| !stratum.levels[position].within)
                     .count(),
-                worst: worst.map(|stratum| stratum.name().join(" ")),
+                worst: worst.map(|stratum| stratum.name()),
                 worst_ratio: worst.map(|stratum| stratum.levels[position].ratio),
             });
         }
@@ -381,10 +397,14 @@ pub struct Calibrated {
     pub excluded: u64,
     /// Strata within bounds, by level.
     pub verdicts: Vec<VerdictRow>,
+    /// By size, maturity, class and regime; those that can be judged at all.
+    pub strata: Vec<StratumRow>,
+    /// Strata of single detections within bounds, by level.
+    pub verdicts_by_detection: Vec<VerdictRow>,
+    /// By detection and window beside; those that can be judged at all.
+    pub strata_by_detection: Vec<StratumRow>,
     /// By detection and window.
     pub series: Vec<SeriesRow>,
-    /// By detection, window, size, maturity, class and regime; those that can be judged at all.
-    pub strata: Vec<StratumRow>,
     /// Histogram of randomised p-values by detection, as density: 1 is even.
     pub histograms: Vec<HistogramRow>,
 }
@@ -445,10 +465,10 @@ pub struct SeriesRow {
 /// Tests that are alike.
 #[derive(Clone, Debug, Serialize)]
 pub struct StratumRow {
-    /// The detection.
-    pub detection: String,
-    /// The window, as configurations write it.
-    pub window: String,
+    /// The detection; `None` where it is all of them.
+    pub detection: Option<String>,
+    /// Its window, as configurations write it.
+    pub window: Option<String>,
     /// Order of magnitude of what was expected.
     pub size: String,
     /// How much history the entities have.
@@ -464,15 +484,11 @@ pub struct StratumRow {
 }
 
 impl StratumRow {
-    fn name(&self) -> [&str; 6] {
-        [
-            &self.detection,
-            &self.window,
-            &self.class,
-            &self.maturity,
-            &self.size,
-            &self.regime,
-        ]
+    fn name(&self) -> String {
+        let series = self.detection.iter().chain(&self.window);
+        let stratum = [&self.class, &self.maturity, &self.size, &self.regime];
+        let words: Vec<&str> = series.chain(stratum).map(String::as_str).collect();
+        words.join(" ")
     }
 }
 
@@ -580,6 +596,29 @@ mod tests {
     }
 
     #[test]
+    fn a_stratum_is_of_all_detections_and_told_by_detection_beside() {
+        let mut calibration = Calibration::default();
+        for i in 0..50_000 {
+            let p = (f64::from(i) + 0.5) / 5e4;
+            calibration.note(&row(p, 0.0));
+            calibration.note(&TestRow {
+                detection: "sweep",
+                ..row((4.0 * p).min(1.0), 0.0)
+            });
+        }
+        let found = calibration.finish().unwrap();
+        let (whole, parts) = (&found.strata, &found.strata_by_detection);
+        let names = parts.iter().map(|part| part.detection.as_deref());
+        assert!(names.eq([Some("surge"), Some("sweep")]), "{parts:?}");
+        assert_eq!((whole.len(), whole[0].tests), (1, 100_000));
+        assert_eq!(whole[0].name(), "broker mature 1-10 ordinary");
+        // 500 and 125 of 1,000.
+        assert!((whole[0].levels[0].ratio - 0.625).abs() < 0.01);
+        assert_eq!(found.verdicts[0].outside, 0);
+        assert_eq!(found.verdicts_by_detection[0].outside, 1);
+    }
+
+    #[test]
     fn two_halves_merge_to_the_whole() {
         let (mut whole, mut left, mut right) = <(Calibration, Calibration, Calibration)>::default();
         for i in 0..20_000_u32 {
@@ -601,7 +640,8 @@ mod tests {
             (merged.tests, merged.excluded)
         );
         assert_eq!(whole.strata.len(), merged.strata.len());
-        for (one, other) in whole.strata.iter().zip(&merged.strata) {
+        let all = |found: &Calibrated| [found.strata.clone(), found.strata_by_detection.clone()];
+        for (one, other) in all(&whole).concat().iter().zip(&all(&merged).concat()) {
             assert_eq!((one.name(), one.tests), (other.name(), other.tests));
             assert!((one.levels[0].observed - other.levels[0].observed).abs() < 1e-9);
         }

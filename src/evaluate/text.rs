@@ -1,6 +1,6 @@
 //! The evaluation as tables for a terminal.
 
-use super::calibration::{Calibrated, LevelFigure};
+use super::calibration::{Calibrated, LevelFigure, StratumRow, VerdictRow};
 use super::report::{Alarms, BudgetRow, Evaluation, ScenarioRow};
 use super::words::{count, mean, number, or_dash, percent, ratio, seconds, share, verdicts};
 use std::fmt::Write;
@@ -392,25 +392,45 @@ fn calibration(calibrated: &Calibrated, out: &mut String) {
         "Calibration: p-values below a level / due (! outside bounds, ? fewer than 100 due)",
         out,
     );
-    let mut table = Table::new(
-        1,
-        &[
-            "days",
-            "level",
-            "bounds",
-            "strata judged",
-            "outside",
-            "  farthest off",
-        ],
+    strata(
+        "Strata of class, maturity, size and regime",
+        &calibrated.verdicts,
+        &calibrated.strata,
+        out,
     );
-    for row in calibrated.verdicts.iter().filter(|row| row.judged > 0) {
+    strata(
+        "The same by detection and window",
+        &calibrated.verdicts_by_detection,
+        &calibrated.strata_by_detection,
+        out,
+    );
+    let _ = writeln!(
+        out,
+        "\n{} tests counted, {} left out because something was done to their entity.",
+        number(calibrated.tests as f64),
+        number(calibrated.excluded as f64)
+    );
+}
+
+/// Strata within bounds, by level, and those that are farthest outside.
+fn strata(title: &str, verdicts: &[VerdictRow], strata: &[StratumRow], out: &mut String) {
+    let headings = [
+        "days",
+        "level",
+        "bounds",
+        "strata judged",
+        "outside",
+        "  farthest off",
+    ];
+    let mut table = Table::new(1, &headings);
+    for row in verdicts.iter().filter(|row| row.judged > 0) {
         let worst = row.worst.as_deref().zip(row.worst_ratio);
+        let days = match row.ordinary {
+            true => "ordinary",
+            false => "of a regime",
+        };
         table.row(vec![
-            String::from(if row.ordinary {
-                "ordinary"
-            } else {
-                "of a regime"
-            }),
+            days.to_owned(),
             format!("{:e}", row.level),
             format!("{}-{}", row.low, row.high),
             number(row.judged as f64),
@@ -420,23 +440,14 @@ fn calibration(calibrated: &Calibrated, out: &mut String) {
             }),
         ]);
     }
-    table.write(
-        "Strata of detection, window, class, maturity, size and regime",
-        out,
-    );
-    strata_outside(calibrated, out);
-    let _ = writeln!(
-        out,
-        "\n{} tests counted, {} left out because something was done to their entity.",
-        number(calibrated.tests as f64),
-        number(calibrated.excluded as f64)
-    );
+    table.write(title, out);
+    strata_outside(strata, out);
 }
 
 /// The strata that are farthest outside their bounds.
-fn strata_outside(calibrated: &Calibrated, out: &mut String) {
+fn strata_outside(strata: &[StratumRow], out: &mut String) {
     let mut outside = Vec::new();
-    for stratum in &calibrated.strata {
+    for stratum in strata {
         let worst = stratum
             .levels
             .iter()
@@ -465,8 +476,8 @@ fn strata_outside(calibrated: &Calibrated, out: &mut String) {
     );
     for (_, figure, stratum) in outside.iter().take(STRATA_TOLD) {
         table.row(vec![
-            stratum.detection.clone(),
-            stratum.window.clone(),
+            or_dash(stratum.detection.as_ref(), String::clone),
+            or_dash(stratum.window.as_ref(), String::clone),
             stratum.class.clone(),
             stratum.maturity.clone(),
             stratum.size.clone(),
@@ -480,7 +491,7 @@ fn strata_outside(calibrated: &Calibrated, out: &mut String) {
         &format!(
             "Strata outside their bounds: {} of {} (the farthest off)",
             outside.len(),
-            calibrated.strata.len()
+            strata.len()
         ),
         out,
     );

@@ -1,7 +1,7 @@
 //! Whether p-values are what they say, as pictures: one card for each detection.
 
 use super::draw::{Anchor, Axis, Canvas, escape, table};
-use crate::evaluate::calibration::{BINS, Calibrated, HistogramRow, LEVELS, SeriesRow};
+use crate::evaluate::calibration::{BINS, Calibrated, HistogramRow, LEVELS, SeriesRow, VerdictRow};
 use crate::evaluate::words::{number, ratio};
 use std::fmt::Write;
 
@@ -123,9 +123,8 @@ fn even(histogram: &HistogramRow) -> String {
 }
 
 /// Strata within bounds, by level.
-pub(super) fn verdicts(calibrated: &Calibrated) -> String {
-    let rows: Vec<Vec<String>> = calibrated
-        .verdicts
+pub(super) fn verdicts(verdicts: &[VerdictRow]) -> String {
+    let rows: Vec<Vec<String>> = verdicts
         .iter()
         .filter(|row| row.judged > 0)
         .map(|row| {

@@ -355,7 +355,15 @@ fn calibrated(evaluation: &Evaluation, page: &mut String) {
     let Some(found) = &evaluation.calibration else {
         return;
     };
-    let body = calibration::verdicts(found) + &calibration::cards(found);
+    let body = [
+        String::from("<h3>Strata of class, maturity, size and regime</h3>"),
+        calibration::verdicts(&found.verdicts),
+        String::from("<h3>The same by detection and window</h3>"),
+        calibration::verdicts(&found.verdicts_by_detection),
+        String::from("<h3>Detections</h3>"),
+        calibration::cards(found),
+    ]
+    .concat();
     section(
         page,
         "Calibration of p-values",

@@ -616,3 +616,51 @@ fn whom_a_source_turns_to_is_judged_among_its_own_contacts() {
     assert!(p[0] > 0.9 && p[3] > 0.9, "{p:?}");
     assert!(p[1] < 0.01 && p[2] < 0.01, "{p:?}");
 }
+
+/// Hours of a class whose members come for four days, mostly by day, and never again, so that most
+/// are gone: how unlikely those were who came, and in which hour.
+fn short_lives(days: i64, seed: u64) -> Vec<(i64, Tail)> {
+    let mut rng = Pcg64::seed_from_u64(seed);
+    let mut series = hourly(Direction::Up);
+    let mut lives: Vec<(i64, f64)> = Vec::new();
+    let mut tails = Vec::new();
+    let visits = Gamma::new(2.0, 0.5).unwrap();
+    for hour in 0..24 * days {
+        let (arrivals, visits_an_hour) = match hour % 24 {
+            8..18 => (20.0, 0.1),
+            _ => (2.0, 0.01),
+        };
+        let known = lives.len();
+        let arrived = Poisson::new(arrivals).unwrap().sample(&mut rng) as usize;
+        lives.resize_with(known + arrived, || (hour, visits.sample(&mut rng)));
+        let all = entities(lives.len());
+        let mut observed = vec![0; all.len()];
+        for (row, (born, visits)) in lives.iter().enumerate() {
+            let lives = hour - born < 4 * 24;
+            if row >= known || lives && rng.random_bool((visits_an_hour * visits).min(1.0)) {
+                observed[row] = 1 + Poisson::new(2.0).unwrap().sample(&mut rng) as u64;
+            }
+        }
+        let judged = judge(&mut series, &all, &observed, hour);
+        tails.extend(judged.iter().flatten().map(|(_, tail)| (hour, *tail)));
+    }
+    tails
+}
+
+fn times_due<'a>(tails: impl Iterator<Item = &'a (i64, Tail)> + Clone, level: f64) -> f64 {
+    let below: f64 = tails
+        .clone()
+        .map(|(_, tail)| tail.chance_below(level))
+        .sum();
+    below / (tails.count() as f64 * level)
+}
+
+#[test]
+fn where_most_are_gone_those_who_still_come_are_as_unlikely_as_they_say() {
+    let tails: Vec<(i64, Tail)> = (1..=4).flat_map(|seed| short_lives(21, seed)).collect();
+    let late = tails.iter().filter(|(hour, _)| *hour >= 24 * 14);
+    for (level, least, most) in [(1e-1, 0.7, 1.3), (1e-2, 0.7, 1.3), (1e-3, 0.4, 2.5)] {
+        let times = times_due(late.clone(), level);
+        assert!((least..most).contains(&times), "{level}: {times}");
+    }
+}

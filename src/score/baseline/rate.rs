@@ -28,6 +28,8 @@ use crate::statistics::{NegativeBinomial, PValue, Tail};
 
 /// Less than this is never expected.
 const MEAN_MIN: f64 = 1e-6;
+/// From less exposure no rate is told.
+const EXPOSURE_MIN: f64 = 1e-3;
 /// Windows less likely than this weigh less.
 const SURPRISE_P: f64 = 1e-3;
 const SURPRISE_WEIGHT_MIN: f64 = 0.1;
@@ -41,6 +43,32 @@ struct RateBaseline {
     rate: Evidence<3>,
     overdispersion: OwnOverdispersion,
     peaks: Peaks,
+    /// What of the events and of the exposure the window adds in which it was first seen.
+    birth: [f32; 2],
+}
+
+impl RateBaseline {
+    /// Learns from a window: of amounts as [`RateBaseline::rate`] has them.
+    fn learn(&mut self, learning: &Learning, amounts: [f64; 3]) {
+        self.birth = match self.rate.is_empty() {
+            true => [amounts[0] as f32, amounts[1] as f32],
+            false => self.birth.map(|amount| amount * learning.keep),
+        };
+        self.rate.learn(learning, amounts);
+    }
+
+    /// The rate since the window in which it was first seen, and 0 before there is one. It is here
+    /// because of what it did in that one: nobody was drawn by chance to be seen then, and counted
+    /// in, the many who come once would be expected again and again.
+    fn rate_since_birth(&self, full: f64) -> f64 {
+        let [amount, exposure, _] = self.rate.effective(full);
+        let [amount_then, exposure_then] = self.birth.map(f64::from);
+        let exposure = exposure - exposure_then;
+        match exposure > EXPOSURE_MIN {
+            true => (amount - amount_then).max(0.0) / exposure,
+            false => 0.0,
+        }
+    }
 }
 
 /// What a class has learnt.
@@ -50,8 +78,6 @@ struct RateClass {
     overdispersion: ClassOverdispersion,
     ones: OneInflation,
     strangers: Strangers,
-    /// How its entities differed in size in the last window.
-    sizes: Option<Prior>,
 }
 
 /// What holds for a class in one window.
@@ -131,7 +157,7 @@ impl RateSeries {
             };
             let Some(prior) = context.prior.or_else(|| own_prior(amount, exposure)) else {
                 // The very first windows of a class too small to say anything: nobody knows.
-                baseline.rate.learn(&self.learning, [x, context.level, 1.0]);
+                baseline.learn(&self.learning, [x, context.level, 1.0]);
                 continue;
             };
             // Events that come in clumps say less about their rate.
@@ -190,7 +216,7 @@ impl RateSeries {
             }
             let keep = self.learning.keep;
             let amounts = [value, context.level, 1.0].map(|amount| weight * amount);
-            baseline.rate.learn(&self.learning, amounts);
+            baseline.learn(&self.learning, amounts);
             baseline
                 .overdispersion
                 .learn(x, &variance, &usual, weight, keep);
@@ -241,19 +267,13 @@ impl RateSeries {
             }
             let class = usize::from(entity.class);
             let [amount, exposure, _] = baseline.rate.effective(full);
-            let rate = amount / exposure.max(1e-6);
             let usual = &self.classes[class].overdispersion.fit;
             let quadratic = baseline.overdispersion.shrunk_to(usual).quadratic;
-            // Who has just come has the rate of its first visit, and will not keep it up.
-            let clump = 1.0 + usual.linear;
-            let sizes = self.classes[class].sizes;
-            let shrunk = sizes.map_or(rate, |sizes| {
-                sizes.posterior(amount / clump, exposure / clump).mean
-            });
-            let expected = shrunk * seasonal[class].exp();
+            let expected = baseline.rate_since_birth(full) * seasonal[class].exp();
             sketches[class].add(observed[row], expected, quadratic, entity.pool);
             if !unseen_hour[class] {
-                moments[class].add(rate, exposure / clump);
+                let rate = amount / exposure.max(1e-6);
+                moments[class].add(rate, exposure / (1.0 + usual.linear));
             }
         }
         let usual = |class: &RateClass| class.level.ln_usual_ratio();
@@ -290,9 +310,6 @@ impl RateSeries {
         }
         let mut everybody = PriorMoments::default();
         moments.iter().for_each(|class| everybody.merge(class));
-        for (class, moments) in self.classes.iter_mut().zip(&moments) {
-            class.sizes = moments.prior();
-        }
         self.classes
             .iter()
             .enumerate()
@@ -316,7 +333,6 @@ impl RateSeries {
             overdispersion: ClassOverdispersion::default(),
             ones: OneInflation::default(),
             strangers: Strangers::default(),
-            sizes: None,
         });
     }
 

@@ -265,7 +265,7 @@ impl Calibration {
             .filter_map(|(stratum, cell)| self.stratum(*stratum, None, cell))
             .collect();
         for rows in [&mut strata, &mut strata_by_detection] {
-            rows.sort_by(|one, other| one.name().cmp(&other.name()));
+            rows.sort_by_cached_key(StratumRow::name);
         }
         let series = by_series
             .into_iter()

@@ -177,7 +177,7 @@ fn every_test_is_written_as_csv_and_what_is_found_stays_the_same() {
         .collect();
     assert_eq!(
         header.join(","),
-        "end,detection,window,entity,class,maturity,observed,expected,p,mass"
+        "end,detection,window,entity,class,maturity,observed,expected,p,mass,before"
     );
     let config = vigie::config::Config::load(None).unwrap();
     let mut rows = 0;

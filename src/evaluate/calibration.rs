@@ -172,7 +172,8 @@ impl Calibration {
         // Nearly always the randomised p-value is uniform over an interval, and nearly always that
         // ends far from the levels.
         let spread = row.tail.spread();
-        for (sum, level) in cell.below.iter_mut().zip(LEVELS) {
+        let sums = cell.below.iter_mut().zip(LEVELS);
+        for (sum, level) in sums.skip_while(|(_, level)| *level >= row.tail.before().get()) {
             let below = spread.below(level);
             if below == 0.0 {
                 // Nor is it below the stricter levels that follow.

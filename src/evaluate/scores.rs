@@ -27,6 +27,8 @@ const COLUMNS: [&str; 9] = [
 #[derive(Clone, Debug)]
 pub struct ScoreReader {
     at: [usize; COLUMNS.len()],
+    /// What evidence that is collected over windows had come to, where the file tells.
+    before: Option<usize>,
     columns: usize,
     end: (String, EventTime),
     window: (String, Span),
@@ -40,10 +42,11 @@ impl ScoreReader {
     pub fn new(header: &[u8]) -> Result<ScoreReader, String> {
         let header = text_of(header)?;
         let names: Vec<Cow<'_, str>> = cells(header)?;
+        let position_of = |column: &str| names.iter().position(|name| name.trim() == column);
         let mut at = [0; COLUMNS.len()];
         let mut missing = Vec::new();
         for (place, column) in at.iter_mut().zip(COLUMNS) {
-            match names.iter().position(|name| name.trim() == column) {
+            match position_of(column) {
                 Some(position) => *place = position,
                 None => missing.push(column),
             }
@@ -57,6 +60,7 @@ impl ScoreReader {
         }
         Ok(ScoreReader {
             at,
+            before: position_of("before"),
             columns: names.len(),
             end: (String::new(), EventTime(0)),
             window: (String::new(), Span::ZERO),
@@ -105,9 +109,16 @@ impl ScoreReader {
                 .map_err(|_| format!("{name} is `{text}`, which is no number"))
         };
         let (p, mass) = (number("p", p)?, number("mass", mass)?);
-        if !(0.0..=1.0).contains(&p) || !(0.0..=1.0).contains(&mass) {
+        let before = match self.before {
+            Some(at) => number("before", &cells[at])?,
+            None => 1.0,
+        };
+        if [p, mass, before]
+            .iter()
+            .any(|one| !(0.0..=1.0).contains(one))
+        {
             return Err(format!(
-                "p is {p} and its mass {mass}, which are no probabilities"
+                "p is {p}, its mass {mass} and before it {before}, which are no probabilities"
             ));
         }
         let (end, span) = (self.end.1, self.window.1);
@@ -122,7 +133,7 @@ impl ScoreReader {
             maturity,
             regime: around.regime(end),
             expected: number("expected", expected)?,
-            tail: Tail::new(PValue::new(p), mass),
+            tail: Tail::new(PValue::new(p), mass).after(PValue::new(before)),
         });
         Ok(())
     }
@@ -328,6 +339,43 @@ mod tests {
             .read(row, &Surroundings::new(&truth()), &mut calibration)
             .unwrap();
         assert_eq!(calibration.finish().unwrap().series[0].window, "5m");
+    }
+
+    #[test]
+    fn evidence_that_was_reached_before_is_not_reached_again() {
+        let mut reader = ScoreReader::new(&[HEADER, b",before"].concat()).unwrap();
+        let mut calibration = Calibration::default();
+        let row = |p: f64, before: f64| {
+            format!("2026-01-05T09:00:00Z,silence,6h,seller s,c,mature,0,2,{p:e},0,{before:e}")
+        };
+        // It reaches 1e-2, then 1e-4, and falls.
+        let mut rows = vec![row(0.005, 1.0), row(2e-5, 0.005), row(9e-4, 2e-5)];
+        rows.extend((0..10_000).map(|_| row(1.0, 1.0)));
+        for row in rows {
+            reader
+                .read(
+                    row.as_bytes(),
+                    &Surroundings::new(&truth()),
+                    &mut calibration,
+                )
+                .unwrap();
+        }
+        let found = calibration.finish().unwrap();
+        let observed: Vec<(f64, f64)> = (found.series[0].levels.iter())
+            .map(|level| (level.level, level.observed))
+            .collect();
+        assert_eq!(
+            observed[..4],
+            [(1e-2, 1.0), (1e-3, 1.0), (1e-4, 1.0), (1e-5, 0.0)]
+        );
+        let error = reader
+            .read(
+                row(0.5, 2.0).as_bytes(),
+                &Surroundings::new(&truth()),
+                &mut Calibration::default(),
+            )
+            .unwrap_err();
+        assert!(error.contains("before"), "{error}");
     }
 
     #[test]

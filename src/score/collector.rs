@@ -42,13 +42,14 @@ impl Collector<'_, '_> {
         let tail = match &mut self.recalibration {
             Some(recalibration) => {
                 let stratum = Stratum::new(entity.class, maturity, expected);
-                recalibration.step(stratum, tail)
+                recalibration.step(row, stratum, tail)
             }
             None => tail,
         };
         self.judgement.tests[usize::from(entity.class)] += 1;
         if tail.may_be_below(CALIBRATION_LEVELS[0]) {
-            for (below, level) in self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS) {
+            let sums = self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS);
+            for (below, level) in sums.skip_while(|(_, level)| *level >= tail.before().get()) {
                 *below += tail.chance_below(level);
             }
         }

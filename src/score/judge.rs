@@ -193,6 +193,9 @@ impl GroupJudge {
         let days = day.saturating_sub(self.day).clamp(1, 3);
         self.day = day;
         for series in &mut self.series {
+            if let Some(recalibration) = &mut series.recalibration {
+                recalibration.next_day();
+            }
             for _ in 0..days {
                 match &mut series.baselines {
                     Baselines::Rate(rate) => rate.next_day(),

@@ -10,8 +10,10 @@
 //! uniform.
 //!
 //! A window is judged by what earlier ones showed. P-values of [`UNCOUNTED`] and less may be what is
-//! looked for, and must not pay for it: they are left out. What never came in n tests has a p-value
-//! of some [`PRIOR`] / n until the model finds it less likely than that by itself.
+//! looked for, and must not pay for it: they are left out. So are those of an entity that is as far
+//! out as [`RARE`] again and again in a day. Evidence that is collected over windows counts where it
+//! reaches a level, and not while it stays there. What never came in n tests has a p-value of some
+//! [`PRIOR`] / n until the model finds it less likely than that by itself.
 
 use crate::domain::{EventTime, Maturity, Span};
 use crate::statistics::{FixedSum, PValue, Tail, magnitude};
@@ -25,8 +27,13 @@ const LEVELS: [f64; 26] = [
 ];
 /// And from here on.
 const UNCOUNTED: f64 = 1e-5;
-/// P-values due that what is known from elsewhere stands for, at each level.
-const PRIOR: f64 = 5.0;
+/// Of an entity's tests of a day that say so little or less, the first counts.
+const RARE: f64 = 1e-3;
+/// And from so many on none does: that was no chance.
+const RARE_TIMES: u32 = 3;
+/// P-values due that what is known from elsewhere stands for, at each level (Krichevsky and
+/// Trofimov, IEEE Transactions on Information Theory 1981).
+const PRIOR: f64 = 0.5;
 /// How much more often small p-values come, as p falls by a factor of 10, is taken from these two
 /// levels, 1e-2 and 1e-4.
 const TREND: (usize, usize) = (18, 24);
@@ -110,14 +117,24 @@ struct Fresh {
 impl Fresh {
     fn add(&mut self, tail: Tail) {
         self.tests += 1;
+        self.count(tail, 1.0);
+    }
+
+    /// It is taken for one that was not far out.
+    fn take_back(&mut self, tail: Tail) {
+        self.count(tail, -1.0);
+    }
+
+    fn count(&mut self, tail: Tail, times: f64) {
         let spread = tail.spread();
         let left_out = spread.below(UNCOUNTED);
-        for (sum, level) in self.below.iter_mut().zip(LEVELS) {
+        let sums = self.below.iter_mut().zip(LEVELS);
+        for (sum, level) in sums.skip_while(|(_, level)| *level >= tail.before().get()) {
             let below = spread.below(level);
             if below == 0.0 {
                 break;
             }
-            sum.add(below - left_out);
+            sum.add(times * (below - left_out));
         }
     }
 
@@ -139,7 +156,7 @@ impl Known {
     fn learn(&mut self, keep: f64, fresh: &Fresh) {
         self.tests = keep * self.tests + fresh.tests as f64;
         for (below, new) in self.below.iter_mut().zip(fresh.below) {
-            *below = keep * *below + new.get();
+            *below = (keep * *below + new.get()).max(0.0);
         }
     }
 
@@ -198,6 +215,15 @@ impl Counts {
     }
 }
 
+/// An entity's tests of today that were rare.
+#[derive(Clone, Copy, Debug)]
+struct Rare {
+    tests: u32,
+    /// The first of them.
+    stratum: Stratum,
+    tail: Tail,
+}
+
 /// One series.
 #[derive(Debug)]
 pub(super) struct Recalibration {
@@ -207,6 +233,8 @@ pub(super) struct Recalibration {
     began: EventTime,
     refreshed: EventTime,
     half_life: Span,
+    /// By entity.
+    rare_today: HashMap<usize, Rare, RandomState>,
 }
 
 impl Recalibration {
@@ -218,6 +246,7 @@ impl Recalibration {
             began: EventTime::MIN,
             refreshed: EventTime::MIN,
             half_life,
+            rare_today: HashMap::default(),
         }
     }
 
@@ -249,8 +278,9 @@ impl Recalibration {
         }
     }
 
-    /// The tail on the scale of what came before; learns from it for later windows.
-    pub(super) fn step(&mut self, stratum: Stratum, tail: Tail) -> Tail {
+    /// The tail on the scale of what came before, of the entity in this row; learns from it for later
+    /// windows.
+    pub(super) fn step(&mut self, row: usize, stratum: Stratum, tail: Tail) -> Tail {
         let class = usize::from(stratum.class);
         if self.classes.len() <= class {
             let unknown = Counts::new(self.whole.curve);
@@ -260,9 +290,31 @@ impl Recalibration {
             .strata
             .entry(stratum)
             .or_insert_with(|| Counts::new(self.classes[class].curve));
-        counts.fresh.add(tail);
         let curve = &counts.curve;
-        tail.rescaled(|p| curve.chance(p))
+        let rescaled = tail.rescaled(|p| curve.chance(p));
+        if rescaled.p().get() > RARE {
+            counts.fresh.add(tail);
+            return rescaled;
+        }
+        let rare = self.rare_today.entry(row).or_insert(Rare {
+            tests: 0,
+            stratum,
+            tail,
+        });
+        rare.tests += 1;
+        if rare.tests == 1 {
+            counts.fresh.add(tail);
+        } else if rare.tests == RARE_TIMES
+            && let Some(counts) = self.strata.get_mut(&rare.stratum)
+        {
+            counts.fresh.take_back(rare.tail);
+        }
+        rescaled
+    }
+
+    /// A day has passed, and rows may be others.
+    pub(super) fn next_day(&mut self) {
+        self.rare_today.clear();
     }
 
     /// What a test has to say for its p-value to be this one.
@@ -275,6 +327,7 @@ impl Recalibration {
     pub(super) fn bytes(&self) -> usize {
         self.strata.capacity() * size_of::<(Stratum, Counts)>()
             + self.classes.capacity() * size_of::<Counts>()
+            + self.rare_today.capacity() * size_of::<(usize, Rare)>()
     }
 }
 
@@ -301,8 +354,8 @@ mod tests {
         let mut tails = Vec::new();
         for hour in 0..hours {
             recalibration.refresh(EventTime(0) + Span::hours(hour));
-            for _ in 0..100 {
-                tails.push(recalibration.step(STRATUM, tail(&mut rng)));
+            for test in 0..100 {
+                tails.push(recalibration.step(hour as usize * 100 + test, STRATUM, tail(&mut rng)));
             }
         }
         let tails = tails.split_off(tails.len() - last);
@@ -362,7 +415,7 @@ mod tests {
         let (recalibration, _) = recalibrated(1_000, 0, |_| Tail::NONE);
         let curve = recalibration.strata[&STRATUM].curve;
         let never = curve.chance(PValue::new(0.1)).get();
-        assert!((1e-5..1e-3).contains(&never), "{never}");
+        assert!((1e-6..1e-4).contains(&never), "{never}");
         assert!(curve.chance(PValue::new(1e-12)).get() <= 1e-12);
     }
 
@@ -377,6 +430,57 @@ mod tests {
             .curve
             .chance(PValue::new(1e-9));
         assert!(put.get() < 3e-9, "{put:?}");
+    }
+
+    /// How many were counted up to a level in days of a thousand that are uniform, and these of one
+    /// entity.
+    fn counted(level: f64, tails: &[Tail]) -> f64 {
+        let mut rng = Pcg64::seed_from_u64(42);
+        let mut recalibration = Recalibration::new(Span::days(1_000_000));
+        for day in 0..60 {
+            recalibration.refresh(EventTime(0) + Span::days(1_000_000 + day));
+            recalibration.next_day();
+            for row in 1..1_000 {
+                recalibration.step(row, STRATUM, continuous(rng.random()));
+            }
+            for tail in tails {
+                recalibration.step(0, STRATUM, *tail);
+            }
+        }
+        let level = LEVELS.iter().position(|one| *one == level).unwrap();
+        let counts = &recalibration.strata[&STRATUM];
+        counts.known.below[level] + counts.fresh.below[level].get()
+    }
+
+    #[test]
+    fn who_is_far_out_again_and_again_does_not_make_it_usual_for_others() {
+        let counts = [0, 1, 2, 3, 30].map(|times| counted(5e-4, &vec![continuous(1e-4); times]));
+        let more = counts.map(|count| (count - counts[0]) / counts[1]);
+        assert!(more[1] > 0.3, "{counts:?}");
+        assert!((more[2] - more[1]).abs() < 1e-6, "{counts:?}");
+        for many in &more[3..] {
+            assert!(many.abs() < 1e-6, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn evidence_counts_where_it_reaches_a_level_and_not_while_it_stays_there() {
+        let at = |p: f64, before: f64| continuous(p).after(PValue::new(before));
+        // Less far out than is rare, so that every test is learnt from.
+        let rise = [
+            at(0.3, 1.0),
+            at(4e-3, 0.3),
+            at(4.5e-3, 4e-3),
+            at(3e-3, 4.5e-3),
+        ];
+        let once = counted(0.4, &[at(0.3, 1.0)]) - counted(0.4, &[]);
+        for level in [0.4, 0.02, 5e-3] {
+            let more = counted(level, &rise) - counted(level, &[]);
+            assert!((more / once - 1.0).abs() < 1e-3, "{level}: {more} {once}");
+        }
+        assert_eq!(counted(2e-3, &rise), counted(2e-3, &[]));
+        let put = Recalibration::new(Span::DAY).step(0, STRATUM, at(1e-3, 1e-2));
+        assert_eq!(put.before(), PValue::new(1e-2));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 /// The first line.
-const HEADER: &str = "end,detection,window,entity,class,maturity,observed,expected,p,mass";
+const HEADER: &str = "end,detection,window,entity,class,maturity,observed,expected,p,mass,before";
 const BUFFER_BYTES: usize = 1 << 18;
 
 /// Scores could not be written.
@@ -130,11 +130,12 @@ impl ScoreSink {
         quote(line, &[test.class]);
         let _ = writeln!(
             line,
-            ",{maturity},{},{},{:e},{:e}",
+            ",{maturity},{},{},{:e},{:e},{:e}",
             test.observed,
             test.expected,
             test.tail.p().get(),
-            test.tail.p_mass()
+            test.tail.p_mass(),
+            test.tail.before().get()
         );
         self.failed = self.packed.write(line.as_bytes()).err();
     }

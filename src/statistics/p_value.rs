@@ -92,6 +92,8 @@ pub struct Tail {
     mass: f64,
     /// Whether the other side counts too.
     two_sided: bool,
+    /// What the same evidence had come to before.
+    before: PValue,
 }
 
 impl Tail {
@@ -100,6 +102,7 @@ impl Tail {
         side: PValue::ONE,
         mass: 0.0,
         two_sided: false,
+        before: PValue::ONE,
     };
 
     /// One side: the probability of the value or one farther out, and of the value itself.
@@ -108,7 +111,19 @@ impl Tail {
             side,
             mass,
             two_sided: false,
+            before: PValue::ONE,
         }
+    }
+
+    /// The same, of evidence that is collected from window to window and had come to `before`. Its
+    /// p-value is a rate of reaching it, and a level that was reached before is not reached again.
+    pub fn after(self, before: PValue) -> Tail {
+        Tail { before, ..self }
+    }
+
+    /// Levels from here on were reached before.
+    pub fn before(self) -> PValue {
+        self.before
     }
 
     /// The same among the values that had the probability `chance` together, all of which lie on
@@ -159,6 +174,7 @@ impl Tail {
         };
         let least =
             PValue::from_ln(self.side.ln + (-self.mass / self.side.get()).max(-1.0).ln_1p());
+        let before = scale(self.before);
         let side = scaled(self.side);
         let least = match self.mass > 0.0 {
             true => scaled(least).get(),
@@ -167,6 +183,7 @@ impl Tail {
         Tail {
             side,
             mass: side.get() - least,
+            before,
             ..self
         }
     }
@@ -178,6 +195,7 @@ impl Tail {
             side: self.side.min(other),
             mass: self.mass,
             two_sided: true,
+            ..self
         }
     }
 

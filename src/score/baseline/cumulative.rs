@@ -179,10 +179,11 @@ impl CumulativeSeries {
                 None => forecast.law,
             };
             let product = &mut products[row];
+            let before = PValue::from_ln(-product.evidence().ln());
             product.step(&predictive, observed[row] as f64, sought);
             let evidence = product.evidence();
             if forecast.settled >= 1.0 {
-                let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0);
+                let tail = Tail::new(PValue::from_ln(-evidence.ln()), 0.0).after(before);
                 each(row, Judged::new(predictive.mean(), tail));
             }
             (LEARNS_UNTIL / evidence).sqrt().clamp(TRUST_MIN, 1.0)

@@ -2,8 +2,10 @@
 //!
 //! Who fetches everything every six hours is quiet in most windows and loud in some: no count
 //! distribution around a mean has such a tail. What was reached on three days, and at such an
-//! hour, is no news on a fourth, so p is at least how often such came since. While an entity is young
-//! its days are quarters of a day: of what it usually does nobody knows more.
+//! hour, is no news on a fourth, so p is at least how often such came since; and what is a little
+//! more is a little less likely than that (a Pareto tail beyond the largest values known: Weissman,
+//! JASA 1978). While an entity is young its days are quarters of a day: of what it usually does
+//! nobody knows more.
 
 use crate::domain::Span;
 use crate::statistics::{PValue, Tail};
@@ -15,6 +17,8 @@ const PEAK_DAYS: usize = 3;
 const PEAK_MARGINS: [f64; 2] = [1.25, 2.0];
 /// Counts less unlikely than this need no explanation.
 const PEAK_P: f64 = 1e-2;
+/// Beyond what is known, chances fall as this power of how far: the tail of a Pareto distribution.
+const PEAK_INDEX: f64 = 30.0;
 /// What a day leaves of a peak.
 const PEAK_KEEP: f32 = 0.97;
 /// What counts as a day while an entity is young.
@@ -32,17 +36,21 @@ pub(super) struct Peaks {
 }
 
 impl Peaks {
-    /// The tail of a count, where so many windows like it are known.
+    /// The tail of a count, where so many windows are known that might have had such.
     pub(super) fn known(&mut self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
-        let is_news = |kind: usize, value: f64| {
-            value > PEAK_MARGINS[kind] * f64::from(self.days[kind][PEAK_DAYS - 1])
-        };
-        if tail.p().get() >= PEAK_P || is_news(0, x) || is_news(1, x / level) {
+        if tail.p().get() >= PEAK_P {
             return tail;
         }
+        let mut beyond = 1.0_f64;
+        for ((value, days), margin) in [x, x / level].iter().zip(&self.days).zip(PEAK_MARGINS) {
+            beyond = beyond.max(value / (margin * f64::from(days[PEAK_DAYS - 1])));
+        }
         let times = PEAK_DAYS as f64 + f64::from(self.times);
-        self.times += 1.0;
-        tail.at_least(PValue::new(times / windows.max(times)))
+        if beyond <= 1.0 {
+            self.times += 1.0;
+        }
+        let known = times / windows.max(times);
+        tail.at_least(PValue::from_ln(known.ln() - PEAK_INDEX * beyond.ln()))
     }
 
     pub(super) fn learn(&mut self, x: f64, level: f64) {
@@ -65,5 +73,34 @@ impl Peaks {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_little_more_than_is_known_is_a_little_less_likely_and_much_more_is_news() {
+        let mut peaks = Peaks::default();
+        for _ in 0..PEAK_DAYS {
+            peaks.learn(8.0, 0.2);
+            peaks.next_day();
+        }
+        let p = |x: f64| {
+            let tail = Tail::new(PValue::new(1e-12), 0.0);
+            { peaks }.known(x, 0.2, tail, 100.0).p().get()
+        };
+        assert!((p(8.0) - 0.03).abs() < 1e-9, "{}", p(8.0));
+        let margin = 1.25 * 8.0 * f64::from(PEAK_KEEP).powi(2);
+        assert!((p(margin) / 0.03 - 1.0).abs() < 1e-3, "{}", p(margin));
+        // Over its level twice as much would be known; what is less known decides.
+        let beyond = p(1.2 * margin) / p(margin);
+        assert!((beyond / 1.2_f64.powi(-30) - 1.0).abs() < 1e-3, "{beyond}");
+        assert!((p(4.0 * margin) / 1e-12 - 1.0).abs() < 1e-9);
+        // Who was never seen has no peaks.
+        let tail = Tail::new(PValue::new(1e-12), 0.0);
+        let unknown = Peaks::default().known(8.0, 0.2, tail, 100.0);
+        assert_eq!(unknown.p(), tail.p());
     }
 }

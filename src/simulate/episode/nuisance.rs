@@ -25,7 +25,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 fn commodity_scraper(cast: &mut Casting<'_>) -> Option<Script> {
     let (network, country) = (cast.new_network(), cast.country());
     let client = String::from("Scrapy/2.11");
-    let actor = cast.new_account(Role::Buyer, network.clone(), client, country);
+    let actor = cast.new_account(Role::Buyer, network.clone(), client.clone(), country);
     let total = cast.value("reads");
     let guesses = Reads::new(
         vec![actor],
@@ -42,6 +42,7 @@ fn commodity_scraper(cast: &mut Casting<'_>) -> Option<Script> {
     let keys = vec![
         key(&[("actor", &cast.name(actor))]),
         key(&[("network", &network)]),
+        key(&[("client", &client)]),
     ];
     let story = format!(
         "A commodity scraper from network {network} asks {total:.0} times in {}.",

@@ -10,8 +10,8 @@
 //! uniform.
 //!
 //! A window is judged by what earlier ones showed. P-values of [`UNCOUNTED`] and less may be what is
-//! looked for, and must not pay for it: they are left out. So are those of an entity that is as far
-//! out as [`RARE`] again and again in a day. Evidence that is collected over windows counts where it
+//! looked for, and must not pay for it: they are left out. So are those of an entity of which nothing
+//! was expected and that is as far out as [`RARE`] again and again in a day. Evidence that is collected over windows counts where it
 //! reaches a level, and not while it stays there. What never came in n tests has a p-value of some
 //! [`PRIOR`] / n until the model finds it less likely than that by itself.
 
@@ -27,7 +27,8 @@ const LEVELS: [f64; 26] = [
 ];
 /// And from here on.
 const UNCOUNTED: f64 = 1e-5;
-/// Of an entity's tests of a day that say so little or less, the first counts.
+/// Of the tests of a day that say so little or less of an entity of which less than one was expected,
+/// the first counts. Who is always there has hundreds, and several by chance.
 const RARE: f64 = 1e-3;
 /// And from so many on none does: that was no chance.
 const RARE_TIMES: u32 = 3;
@@ -292,7 +293,8 @@ impl Recalibration {
             .or_insert_with(|| Counts::new(self.classes[class].curve));
         let curve = &counts.curve;
         let rescaled = tail.rescaled(|p| curve.chance(p));
-        if rescaled.p().get() > RARE {
+        let [p, before] = [rescaled.p(), rescaled.before()].map(PValue::get);
+        if p > RARE || before <= RARE || stratum.size >= 0 {
             counts.fresh.add(tail);
             return rescaled;
         }
@@ -340,7 +342,7 @@ mod tests {
     const STRATUM: Stratum = Stratum {
         class: 0,
         maturity: Maturity::Mature,
-        size: 0,
+        size: -1,
     };
 
     /// Hours of a hundred tests each, whose tails `tail` draws; what the last of them are put as.

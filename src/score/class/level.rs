@@ -14,8 +14,12 @@ const SHIFT_SPREAD: f64 = 0.6;
 const SHIFT_ENTITIES: f64 = 16.0;
 /// Windows after which the usual scatter is known well enough to bound what is learnt.
 const USUAL_SCATTER_WINDOWS: f64 = 12.0;
-/// Visits of an hour before the usual ratio of its class is learnt from it.
+/// Visits of an hour before the usual ratio of its class is learnt from it. Days are alike enough to
+/// be learnt from at once.
 const USUAL_VISITS_MIN: f64 = 2.0;
+/// A usual ratio of 1 is given up in so long, or so many windows where those are fewer.
+const USUAL_AFTER: Span = Span::days(3);
+const USUAL_AFTER_WINDOWS: f64 = 72.0;
 /// From then on a visit moves the season, and what ratio is usual, by a factor of two at the most.
 const SEASON_STEP_MAX: f64 = 0.7;
 
@@ -23,6 +27,9 @@ const SEASON_STEP_MAX: f64 = 0.7;
 #[derive(Clone, Debug)]
 pub(in crate::score) struct ClassLevel {
     season: Season,
+    /// Windows that a usual ratio of 1 stands for.
+    usual_after: f64,
+    usual_visits_min: f64,
     /// ln of the median ratio of an ordinary window: what of it is due to skewness.
     ln_usual_ratio: f64,
     usual_weight: f64,
@@ -34,6 +41,11 @@ impl ClassLevel {
     pub(in crate::score) fn new(window: Span) -> ClassLevel {
         ClassLevel {
             season: Season::new(window),
+            usual_after: (USUAL_AFTER.in_days() / window.in_days()).min(USUAL_AFTER_WINDOWS),
+            usual_visits_min: match window < Span::DAY {
+                true => USUAL_VISITS_MIN,
+                false => 0.0,
+            },
             ln_usual_ratio: 0.0,
             usual_weight: 0.0,
             scatter: [0.0; 2],
@@ -68,11 +80,11 @@ impl ClassLevel {
         if let Some(ratio) = mode.seen {
             let visits = self.season.visits(start);
             let mut ln_seen = self.ln_ratio(ratio);
-            if visits >= USUAL_VISITS_MIN {
+            if visits >= self.usual_visits_min {
                 ln_seen = ln_seen.clamp(-SEASON_STEP_MAX, SEASON_STEP_MAX);
                 let step = ln_ratio.clamp(-SEASON_STEP_MAX, SEASON_STEP_MAX);
                 self.usual_weight = (self.usual_weight + 1.0).min(500.0);
-                self.ln_usual_ratio += step / (self.usual_weight + 72.0);
+                self.ln_usual_ratio += step / (self.usual_weight + self.usual_after);
             }
             self.season.learn(start, ln_season + ln_seen);
         }

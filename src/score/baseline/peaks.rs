@@ -2,9 +2,9 @@
 //!
 //! Who fetches everything every six hours is quiet in most windows and loud in some: no count
 //! distribution around a mean has such a tail. What was reached on three days, and at such an
-//! hour, is no news on a fourth, so p is at least how often such came since; and what is a little
-//! more is a little less likely than that (a Pareto tail beyond the largest values known: Weissman,
-//! JASA 1978). While an entity is young its days are quarters of a day: of what it usually does
+//! hour, is no news on a fourth, so p is at least how often such came since. Of who comes seldom, what
+//! is a little more is a little less likely than that (a Pareto tail beyond the largest values known:
+//! Weissman, JASA 1978). While an entity is young its days are quarters of a day: of what it usually does
 //! nobody knows more.
 
 use crate::domain::Span;
@@ -19,6 +19,9 @@ const PEAK_MARGINS: [f64; 2] = [1.25, 2.0];
 const PEAK_P: f64 = 1e-2;
 /// Beyond what is known, chances fall as this power of how far: the tail of a Pareto distribution.
 const PEAK_INDEX: f64 = 30.0;
+/// So it is for who comes in less than this share of windows. Of who is always there, the law around
+/// a mean knows better.
+const SELDOM: f64 = 0.75;
 /// What a day leaves of a peak.
 const PEAK_KEEP: f32 = 0.97;
 /// What counts as a day while an entity is young.
@@ -36,8 +39,15 @@ pub(super) struct Peaks {
 }
 
 impl Peaks {
-    /// The tail of a count, where so many windows are known that might have had such.
-    pub(super) fn known(&mut self, x: f64, level: f64, tail: Tail, windows: f64) -> Tail {
+    /// The tail of a count, where so many windows are known, and so many of them tested.
+    pub(super) fn known(
+        &mut self,
+        x: f64,
+        level: f64,
+        tail: Tail,
+        windows: f64,
+        tested: f64,
+    ) -> Tail {
         if tail.p().get() >= PEAK_P {
             return tail;
         }
@@ -45,11 +55,14 @@ impl Peaks {
         for ((value, days), margin) in [x, x / level].iter().zip(&self.days).zip(PEAK_MARGINS) {
             beyond = beyond.max(value / (margin * f64::from(days[PEAK_DAYS - 1])));
         }
+        if beyond > 1.0 && f64::from(self.visits) > SELDOM * windows {
+            return tail;
+        }
         let times = PEAK_DAYS as f64 + f64::from(self.times);
         if beyond <= 1.0 {
             self.times += 1.0;
         }
-        let known = times / windows.max(times);
+        let known = times / tested.max(times);
         tail.at_least(PValue::from_ln(known.ln() - PEAK_INDEX * beyond.ln()))
     }
 
@@ -89,7 +102,7 @@ mod tests {
         }
         let p = |x: f64| {
             let tail = Tail::new(PValue::new(1e-12), 0.0);
-            { peaks }.known(x, 0.2, tail, 100.0).p().get()
+            { peaks }.known(x, 0.2, tail, 1_000.0, 100.0).p().get()
         };
         assert!((p(8.0) - 0.03).abs() < 1e-9, "{}", p(8.0));
         let margin = 1.25 * 8.0 * f64::from(PEAK_KEEP).powi(2);
@@ -100,7 +113,11 @@ mod tests {
         assert!((p(4.0 * margin) / 1e-12 - 1.0).abs() < 1e-9);
         // Who was never seen has no peaks.
         let tail = Tail::new(PValue::new(1e-12), 0.0);
-        let unknown = Peaks::default().known(8.0, 0.2, tail, 100.0);
+        let unknown = Peaks::default().known(8.0, 0.2, tail, 1_000.0, 100.0);
         assert_eq!(unknown.p(), tail.p());
+        // Who is always there has the law.
+        let law = |x: f64| { peaks }.known(x, 0.2, tail, 3.0, 3.0).p();
+        assert_eq!(law(1.2 * margin), tail.p());
+        assert!(law(margin) > tail.p());
     }
 }

@@ -192,12 +192,12 @@ impl RateSeries {
                 let level = context.level.max(MEAN_MIN);
                 if x > mean {
                     // Among those who came: only they are tested.
-                    let windows = match direction {
+                    let tested = match direction {
                         Direction::Up => f64::from(baseline.peaks.visits),
                         Direction::Down | Direction::Both => windows,
                     };
                     let peaks = &mut baseline.peaks;
-                    tail = tail.map(|tail| peaks.known(x, level, tail, windows));
+                    tail = tail.map(|tail| peaks.known(x, level, tail, windows, tested));
                 }
                 baseline.peaks.learn(x, level);
             }

@@ -17,11 +17,11 @@ const USUAL_SCATTER_WINDOWS: f64 = 12.0;
 /// Visits of an hour before the usual ratio of its class is learnt from it. Days are alike enough to
 /// be learnt from at once.
 const USUAL_VISITS_MIN: f64 = 2.0;
+/// From then on a visit moves the season, and what ratio is usual, by a factor of two at the most.
+const SEASON_STEP_MAX: f64 = 0.7;
 /// A usual ratio of 1 is given up in so long, or so many windows where those are fewer.
 const USUAL_AFTER: Span = Span::days(3);
 const USUAL_AFTER_WINDOWS: f64 = 72.0;
-/// From then on a visit moves the season, and what ratio is usual, by a factor of two at the most.
-const SEASON_STEP_MAX: f64 = 0.7;
 
 /// What a class has learnt of its level.
 #[derive(Clone, Debug)]
@@ -157,6 +157,17 @@ mod tests {
         step(&mut level, 0.0);
         let after = level.ln_usual_ratio().exp();
         assert!((after / usual - 1.0).abs() < 0.02, "{usual} {after}");
+    }
+
+    #[test]
+    fn what_is_usual_of_days_is_not_taken_for_a_day_of_the_week() {
+        let mut level = ClassLevel::new(Span::DAY);
+        // Of those who come once, most do not come again.
+        let mut step = |day: i64| level.step(&mode(0.4, None), EventTime(0) + Span::days(day));
+        let second_week = (0..14).map(&mut step).skip(7);
+        for (day, level) in second_week.enumerate() {
+            assert!((0.5..1.5).contains(&level), "{day}: {level}");
+        }
     }
 
     #[test]

@@ -11,9 +11,9 @@
 //!
 //! A window is judged by what earlier ones showed. P-values of [`UNCOUNTED`] and less may be what is
 //! looked for, and must not pay for it: they are left out. So are those of an entity of which nothing
-//! was expected and that is as far out as [`RARE`] again and again in a day. Evidence that is collected over windows counts where it
-//! reaches a level, and not while it stays there. What never came in n tests has a p-value of some
-//! [`PRIOR`] / n until the model finds it less likely than that by itself.
+//! was expected and that is as far out as [`RARE`] again and again in a day. Evidence that is collected
+//! over windows counts where it reaches a level, and not while it stays there. What never came in n
+//! tests has a p-value of some [`PRIOR`] / n until the model finds it less likely than that by itself.
 
 use crate::domain::{EventTime, Maturity, Span};
 use crate::statistics::{FixedSum, PValue, Tail, magnitude};

@@ -173,7 +173,7 @@ impl Calibration {
         // ends far from the levels.
         let spread = row.tail.spread();
         let sums = cell.below.iter_mut().zip(LEVELS);
-        for (sum, level) in sums.skip_while(|(_, level)| *level >= row.tail.before().get()) {
+        for (sum, level) in sums.skip_while(|(_, level)| row.tail.had_reached(*level)) {
             let below = spread.below(level);
             if below == 0.0 {
                 // Nor is it below the stricter levels that follow.

@@ -49,7 +49,7 @@ impl Collector<'_, '_> {
         self.judgement.tests[usize::from(entity.class)] += 1;
         if tail.may_be_below(CALIBRATION_LEVELS[0]) {
             let sums = self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS);
-            for (below, level) in sums.skip_while(|(_, level)| *level >= tail.before().get()) {
+            for (below, level) in sums.skip_while(|(_, level)| tail.had_reached(*level)) {
                 *below += tail.chance_below(level);
             }
         }

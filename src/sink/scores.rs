@@ -135,7 +135,7 @@ impl ScoreSink {
             test.expected,
             test.tail.p().get(),
             test.tail.p_mass(),
-            test.tail.before().get()
+            test.tail.before()
         );
         self.failed = self.packed.write(line.as_bytes()).err();
     }

@@ -92,8 +92,8 @@ pub struct Tail {
     mass: f64,
     /// Whether the other side counts too.
     two_sided: bool,
-    /// What the same evidence had come to before.
-    before: PValue,
+    /// What the same evidence had come to before, as a probability.
+    before: f64,
 }
 
 impl Tail {
@@ -102,7 +102,7 @@ impl Tail {
         side: PValue::ONE,
         mass: 0.0,
         two_sided: false,
-        before: PValue::ONE,
+        before: 1.0,
     };
 
     /// One side: the probability of the value or one farther out, and of the value itself.
@@ -111,19 +111,27 @@ impl Tail {
             side,
             mass,
             two_sided: false,
-            before: PValue::ONE,
+            before: 1.0,
         }
     }
 
     /// The same, of evidence that is collected from window to window and had come to `before`. Its
     /// p-value is a rate of reaching it, and a level that was reached before is not reached again.
     pub fn after(self, before: PValue) -> Tail {
-        Tail { before, ..self }
+        Tail {
+            before: before.get(),
+            ..self
+        }
     }
 
-    /// Levels from here on were reached before.
-    pub fn before(self) -> PValue {
+    /// What the same evidence had come to before, and 1 where there is none.
+    pub fn before(self) -> f64 {
         self.before
+    }
+
+    /// Whether a level was reached before: a test does not count there.
+    pub fn had_reached(self, level: f64) -> bool {
+        level >= self.before
     }
 
     /// The same among the values that had the probability `chance` together, all of which lie on
@@ -174,7 +182,10 @@ impl Tail {
         };
         let least =
             PValue::from_ln(self.side.ln + (-self.mass / self.side.get()).max(-1.0).ln_1p());
-        let before = scale(self.before);
+        let before = match self.before < 1.0 {
+            true => scale(PValue::new(self.before)).get(),
+            false => 1.0,
+        };
         let side = scaled(self.side);
         let least = match self.mass > 0.0 {
             true => scaled(least).get(),

@@ -2,10 +2,10 @@
 //!
 //! Who fetches everything every six hours is quiet in most windows and loud in some: no count
 //! distribution around a mean has such a tail. What was reached on three days, and at such an
-//! hour, is no news on a fourth, so p is at least how often such came since. Of who comes seldom, what
-//! is a little more is a little less likely than that (a Pareto tail beyond the largest values known:
-//! Weissman, JASA 1978). While an entity is young its days are quarters of a day: of what it usually does
-//! nobody knows more.
+//! hour, is no news on a fourth, so p is at least how often such came since. Of who comes seldom,
+//! what is a little more is a little less likely than that (a Pareto tail beyond the largest values
+//! known: Weissman, JASA 1978). While an entity is young its days are quarters of a day: of what it
+//! usually does nobody knows more.
 
 use crate::domain::Span;
 use crate::statistics::{PValue, Tail};

@@ -23,6 +23,8 @@ pub struct Evaluation {
     pub curve: Vec<CurvePoint>,
     /// By scenario and intensity.
     pub scenarios: Vec<ScenarioRow>,
+    /// Attacks of a day at the most, by intensity, as shipped: how long they went on unseen.
+    pub bursts: Vec<BurstRow>,
     /// All alerts, as shipped.
     pub alarms: Alarms,
     /// Alerts of the runs with attacks, where there are others to count false alarms on.
@@ -154,6 +156,21 @@ pub struct ScenarioRow {
     pub expected_detection: Share,
     /// Long attacks: how much of them was under alert, early parts weighing more; mean.
     pub range_recall: Option<f64>,
+}
+
+/// Bursts of one intensity, or all.
+#[derive(Clone, Debug, Serialize)]
+pub struct BurstRow {
+    /// `all` in the last row.
+    pub intensity: String,
+    /// How many there were.
+    pub episodes: usize,
+    /// How many of them were found.
+    pub found: usize,
+    /// From the beginning of those to their first alert, beyond the length of its own window, median.
+    pub seconds_beyond_window_median: Option<Estimate>,
+    /// The same that nine of ten keep to.
+    pub seconds_beyond_window_p90: Option<f64>,
 }
 
 /// All alerts as shipped.

@@ -3,11 +3,11 @@
 use super::bootstrap::{Share, mean_share, quantile, quantile_estimate};
 use super::calibration::Calibrated;
 use super::days::Days;
-use super::matching::{Grace, Hit, Matched, Verdict, bring_together};
+use super::matching::{Grace, Hit, Matched, Verdict, bring_together, is_burst};
 use super::outcome::{Outcome, outcomes};
 use super::record::RaisedAlert;
 use super::report::{
-    Alarms, AlertRow, BoundRow, BudgetRow, CurvePoint, DayRow, DetectionRow, EpisodeRow,
+    Alarms, AlertRow, BoundRow, BudgetRow, BurstRow, CurvePoint, DayRow, DetectionRow, EpisodeRow,
     Evaluation, IntensityRecall, KindRow, RegimeRow, RunRow, ScenarioRow, UnseenRow,
 };
 use super::sweep::{Sweep, Threshold};
@@ -187,6 +187,7 @@ pub fn evaluate(
         days: scored.iter().map(|run| days_of(&[run])).sum(),
         curve: curve(&scored, &sweep),
         scenarios: scenarios(&scored, &sweep, &settings.budgets),
+        bursts: bursts(&scored),
         detections: detections(&scored, &honest),
         unseen: unseen(&scored),
         bounds: bounds(runs),
@@ -461,6 +462,42 @@ fn scenario_row(
         ),
         range_recall: (!ranges.is_empty())
             .then(|| ranges.iter().sum::<f64>() / ranges.len() as f64),
+    }
+}
+
+/// A row for each intensity of which there were bursts, and one for all.
+fn bursts(scored: &[Scored<'_>]) -> Vec<BurstRow> {
+    let all: Vec<&Outcome<'_>> = scored
+        .iter()
+        .flat_map(|run| &run.outcomes)
+        .filter(|outcome| is_burst(outcome.label))
+        .collect();
+    let of = |intensity: Option<Intensity>| {
+        let of = all.iter().copied();
+        of.filter(|outcome| outcome.label.intensity == intensity)
+            .collect()
+    };
+    let by_intensity = Intensity::ALL.map(|intensity| (intensity.name(), of(Some(intensity))));
+    by_intensity
+        .into_iter()
+        .chain([("all", all.clone())])
+        .filter(|(_, outcomes)| !outcomes.is_empty())
+        .map(|(intensity, outcomes)| burst_row(intensity, &outcomes))
+        .collect()
+}
+
+fn burst_row(intensity: &str, outcomes: &[&Outcome<'_>]) -> BurstRow {
+    let mut beyond: Vec<f64> = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.beyond_window().map(seconds))
+        .collect();
+    beyond.sort_by(f64::total_cmp);
+    BurstRow {
+        intensity: intensity.to_owned(),
+        episodes: outcomes.len(),
+        found: beyond.len(),
+        seconds_beyond_window_median: quantile_estimate(&beyond, 0.5),
+        seconds_beyond_window_p90: quantile(&beyond, 0.9),
     }
 }
 

@@ -476,6 +476,56 @@ fn time_to_detect_and_records_lost_are_those_of_the_first_alert() {
         .collect();
     assert_eq!(unseen, [("all", 633.0), ("harvesting", 633.0)]);
     assert!(found.unseen[0].found_later);
+    // Of both, whose intensity nobody said.
+    let [all] = found.bursts.as_slice() else {
+        panic!("{:?}", found.bursts);
+    };
+    assert_eq!(
+        (all.intensity.as_str(), all.episodes, all.found),
+        ("all", 2, 1)
+    );
+    assert_eq!(all.seconds_beyond_window_median.unwrap().value, 300.0);
+    assert_eq!(all.seconds_beyond_window_p90, Some(300.0));
+}
+
+#[test]
+fn bursts_are_told_by_intensity_and_longer_attacks_are_none() {
+    let of = |intensity: &str| format!(r#","intensity":"{intensity}""#);
+    let longer = attack("4", "key-4", 6, "").replace("2026-01-06T12", "2026-01-08T12");
+    let labels = [
+        attack("1", "key-1", 5, &of("low")),
+        attack("2", "key-2", 5, &of("high")),
+        attack("3", "key-3", 5, &of("high")),
+        longer,
+    ];
+    let at = |id, entity, hour| Raised {
+        id,
+        entity,
+        at: (5, hour),
+        ..RAISED
+    };
+    let found = evaluated(
+        &labels,
+        &[
+            at("1", r#"{"actor":"key-1"}"#, 11),
+            at("2", r#"{"actor":"key-2"}"#, 10),
+            at("3", r#"{"actor":"key-3"}"#, 10),
+            Raised {
+                at: (6, 10),
+                ..at("4", r#"{"actor":"key-4"}"#, 10)
+            },
+        ],
+    );
+    let rows: Vec<(&str, usize, usize, f64)> = found
+        .bursts
+        .iter()
+        .map(|row| {
+            let median = row.seconds_beyond_window_median.unwrap().value;
+            (row.intensity.as_str(), row.episodes, row.found, median)
+        })
+        .collect();
+    let low = ("low", 1, 1, 3_900.0);
+    assert_eq!(rows, [low, ("high", 2, 2, 300.0), ("all", 3, 3, 300.0)]);
 }
 
 #[test]

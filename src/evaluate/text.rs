@@ -71,6 +71,7 @@ pub fn render(evaluation: &Evaluation) -> String {
     );
     recall(evaluation, &mut out);
     scenarios(evaluation, &mut out);
+    bursts(evaluation, &mut out);
     lost(evaluation, &mut out);
     alarms(&evaluation.alarms, &mut out);
     if let Some(beside) = &evaluation.beside_attacks {
@@ -180,6 +181,31 @@ fn scenarios(evaluation: &Evaluation, out: &mut String) {
     }
     table.write(
         "Recall in % and median time to detect, by scenario and intensity",
+        out,
+    );
+}
+
+fn bursts(evaluation: &Evaluation, out: &mut String) {
+    let headings = ["bursts", "n", "found", "beyond window", "p90"];
+    let mut table = Table::new(1, &headings);
+    for row in &evaluation.bursts {
+        table.row(vec![
+            row.intensity.clone(),
+            row.episodes.to_string(),
+            row.found.to_string(),
+            or_dash(row.seconds_beyond_window_median.as_ref(), |median| {
+                format!(
+                    "{} [{}-{}]",
+                    seconds(median.value),
+                    seconds(median.low),
+                    seconds(median.high)
+                )
+            }),
+            or_dash(row.seconds_beyond_window_p90, seconds),
+        ]);
+    }
+    table.write(
+        "Attacks of a day at the most: from their beginning to the first alert, beyond its own window",
         out,
     );
 }

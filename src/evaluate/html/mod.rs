@@ -17,8 +17,6 @@ use std::fmt::Write;
 
 /// Missed attacks and false alarms that are told one by one.
 const TOLD: usize = 60;
-/// A burst is as long as this at most, in seconds.
-const BURST_SECONDS: i64 = 86_400;
 
 /// Writes the page.
 pub fn render(evaluation: &Evaluation) -> String {
@@ -180,23 +178,16 @@ fn cards(evaluation: &Evaluation, page: &mut String) {
             format!("worst day of all {}", number(alarms.worst_day as f64)),
         ],
     );
-    let mut beyond: Vec<f64> = evaluation
-        .episodes
-        .iter()
-        .filter(|episode| (episode.end - episode.start).0 / 1000 <= BURST_SECONDS)
-        .filter_map(|episode| {
-            Some((episode.seconds_to_detect? - episode.seconds_of_window?).max(0.0))
-        })
-        .collect();
-    beyond.sort_by(f64::total_cmp);
-    let at = |part| or_dash(super::bootstrap::quantile(&beyond, part), seconds);
+    let bursts = evaluation.bursts.last();
+    let median = bursts.and_then(|row| row.seconds_beyond_window_median.as_ref());
+    let nine_in_ten = bursts.and_then(|row| row.seconds_beyond_window_p90);
     card(
         page,
         "time to find a burst",
-        &at(0.5),
+        &or_dash(median, |median| seconds(median.value)),
         &[
             String::from("median, beyond the alert's own window"),
-            format!("nine in ten within {}", at(0.9)),
+            format!("nine in ten within {}", or_dash(nine_in_ten, seconds)),
         ],
     );
     let sum = |of: &dyn Fn(&super::report::EpisodeRow) -> Option<f64>| {

@@ -390,7 +390,7 @@ detections: [{name: one_touch_sweep, enabled: false}]
             (
                 entry("name: actor_volume_surge, false_alarms_per_day: 2"),
                 true,
-                "false_alarms_per_day: 0.8 -> 2",
+                "false_alarms_per_day: 1 -> 2",
             ),
             (
                 entry("name: actor_volume_surge, explain: more"),

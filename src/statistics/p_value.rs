@@ -193,7 +193,8 @@ impl Tail {
         };
         Tail {
             side,
-            mass: side.get() - least,
+            // Where a mass is as small as the error of `scale`, rounding must not make it negative.
+            mass: (side.get() - least).max(0.0),
             before,
             ..self
         }
@@ -337,6 +338,9 @@ mod tests {
             }
         }
         assert_eq!(Tail::NONE.rescaled(square).p(), PValue::ONE);
+        let uneven = |p: PValue| PValue::new(if p.get() < 0.9 { 0.8 + 1e-9 } else { 0.8 });
+        let thin = Tail::new(PValue::new(0.9), 1e-12).rescaled(uneven);
+        assert_eq!((thin.p().get(), thin.mass()), (PValue::new(0.8).get(), 0.0));
     }
 
     #[test]

@@ -86,13 +86,13 @@ pub fn entity_members(members: &[Member], key: &str) -> BTreeMap<&'static str, S
 }
 
 /// The entity on one line: `actor key-17`, or `seller s-1, route CNHGH>DEFRA`.
-pub fn label_of(entity: &BTreeMap<&'static str, String>) -> String {
+pub fn label_of<N: AsRef<str>>(entity: &BTreeMap<N, String>) -> String {
     let mut label = String::new();
     for (name, value) in entity {
         if !label.is_empty() {
             label.push_str(", ");
         }
-        label.push_str(name);
+        label.push_str(name.as_ref());
         label.push(' ');
         label.push_str(value);
     }

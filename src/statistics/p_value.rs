@@ -170,9 +170,14 @@ impl Tail {
         }
     }
 
-    /// The tail of what `scale`, a distribution function, makes of the randomised p-value.
-    pub fn rescaled(self, scale: impl Fn(PValue) -> PValue) -> Tail {
-        let scaled = |side: PValue| match self.two_sided {
+    /// The tail of what a distribution function makes of the randomised p-value: `scale` of the
+    /// value and those farther out, and `beyond`, which is no more, of those farther out.
+    pub fn rescaled(
+        self,
+        scale: impl Fn(PValue) -> PValue,
+        beyond: impl Fn(PValue) -> PValue,
+    ) -> Tail {
+        let side_of = |side: PValue, scale: &dyn Fn(PValue) -> PValue| match self.two_sided {
             false => scale(side),
             true if side.get() <= 0.5 => scale(side.two_sided(side)).half(),
             true => {
@@ -186,9 +191,9 @@ impl Tail {
             true => scale(PValue::new(self.before)).get(),
             false => 1.0,
         };
-        let side = scaled(self.side);
+        let side = side_of(self.side, &scale);
         let least = match self.mass > 0.0 {
-            true => scaled(least).get(),
+            true => side_of(least, &beyond).get(),
             false => side.get(),
         };
         Tail {
@@ -331,15 +336,15 @@ mod tests {
         let one = Tail::new(PValue::new(0.3), 0.25);
         let deep = Tail::new(PValue::new(1e-100), 4e-101);
         for tail in [one, deep, one.two_sided(), deep.two_sided()] {
-            let rescaled = tail.rescaled(square);
+            let rescaled = tail.rescaled(square, square);
             for u in [1e-9, 1.0] {
                 let (put, due) = (rescaled.randomised(u), tail.randomised(u).powi(2));
                 assert!((put - due).abs() <= 1e-6 * due, "{tail:?} {u}: {put} {due}");
             }
         }
-        assert_eq!(Tail::NONE.rescaled(square).p(), PValue::ONE);
+        assert_eq!(Tail::NONE.rescaled(square, square).p(), PValue::ONE);
         let uneven = |p: PValue| PValue::new(if p.get() < 0.9 { 0.8 + 1e-9 } else { 0.8 });
-        let thin = Tail::new(PValue::new(0.9), 1e-12).rescaled(uneven);
+        let thin = Tail::new(PValue::new(0.9), 1e-12).rescaled(uneven, uneven);
         assert_eq!((thin.p().get(), thin.mass()), (PValue::new(0.8).get(), 0.0));
     }
 

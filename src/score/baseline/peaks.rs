@@ -4,8 +4,8 @@
 //! distribution around a mean has such a tail. What was reached on three days, and at such an
 //! hour, is no news on a fourth, so p is at least how often such came since. Of who comes seldom,
 //! what is a little more is a little less likely than that (a Pareto tail beyond the largest values
-//! known: Weissman, JASA 1978). While an entity is young its days are quarters of a day: of what it
-//! usually does nobody knows more.
+//! known: Weissman, JASA 1978), and what is much more is as unlikely as the law says. While an
+//! entity is young its days are quarters of a day: of what it usually does nobody knows more.
 
 use crate::domain::Span;
 use crate::statistics::{PValue, Tail};
@@ -22,6 +22,8 @@ const PEAK_INDEX: f64 = 30.0;
 /// So it is for who comes in less than this share of windows. Of who is always there, the law around
 /// a mean knows better.
 const SELDOM: f64 = 0.75;
+/// What is this many times as much is news: a few peaks say nothing of what lies so far beyond.
+const NEWS: f64 = 1.5;
 /// What a day leaves of a peak.
 const PEAK_KEEP: f32 = 0.97;
 /// What counts as a day while an entity is young.
@@ -55,7 +57,8 @@ impl Peaks {
         for ((value, days), margin) in [x, x / level].iter().zip(&self.days).zip(PEAK_MARGINS) {
             beyond = beyond.max(value / (margin * f64::from(days[PEAK_DAYS - 1])));
         }
-        if beyond > 1.0 && f64::from(self.visits) > SELDOM * windows {
+        let comes_seldom = f64::from(self.visits) <= SELDOM * windows;
+        if beyond > if comes_seldom { NEWS } else { 1.0 } {
             return tail;
         }
         let times = PEAK_DAYS as f64 + f64::from(self.times);
@@ -110,7 +113,9 @@ mod tests {
         // Over its level twice as much would be known; what is less known decides.
         let beyond = p(1.2 * margin) / p(margin);
         assert!((beyond / 1.2_f64.powi(-30) - 1.0).abs() < 1e-3, "{beyond}");
-        assert!((p(4.0 * margin) / 1e-12 - 1.0).abs() < 1e-9);
+        // And far beyond it is as unlikely as it seems.
+        assert!(p(0.99 * NEWS * margin) > 1e-8);
+        assert!((p(1.01 * NEWS * margin) / 1e-12 - 1.0).abs() < 1e-9);
         // Who was never seen has no peaks.
         let tail = Tail::new(PValue::new(1e-12), 0.0);
         let unknown = Peaks::default().known(8.0, 0.2, tail, 1_000.0, 100.0);

@@ -4,174 +4,36 @@
 //! that its model does not fit. What it says is put through the distribution that its p-values had
 //! before (Dawid, "Statistical theory: the prequential approach", JRSS A 1984; Kuleshov, Fenner and
 //! Ermon, "Accurate uncertainties for deep learning using calibrated regression", ICML 2018):
-//! randomised p-values are counted up to each of [`LEVELS`], and between those the distribution is
-//! a straight line in logarithms. It is learnt per series, per class, and per maturity and order of
-//! magnitude of the expected value; each begins as the one before it says, the series as the
-//! uniform.
+//! randomised p-values are counted up to each of some levels (`counts`), and between those the
+//! distribution is a straight line in logarithms (`curve`). It is learnt per series, per class, and
+//! per maturity and order of magnitude of the expected value; each begins as the one before it says,
+//! the series as the uniform.
 //!
 //! A window is judged by what earlier ones showed. P-values of [`UNCOUNTED`] and less may be what is
-//! looked for, and must not pay for it: they are left out. So are those of an entity of which nothing
-//! was expected and that is as far out as [`RARE`] again and again in a day. Evidence that is collected
-//! over windows counts where it reaches a level, and not while it stays there. What never came in n
-//! tests has a p-value of some [`PRIOR`] / n until the model finds it less likely than that by itself.
+//! looked for, and must not pay for it: they are left out, and so are those of an entity of which
+//! nothing was expected and that is far out again and again, or that far (`left_out`). Evidence that
+//! is collected over windows counts where it reaches a level, and not while it stays there. What
+//! never came in n tests has a p-value of some 1 / 2n until the model finds it less likely than that
+//! by itself.
+
+mod counts;
+mod curve;
+mod left_out;
 
 use crate::domain::{EventTime, Maturity, Span};
-use crate::statistics::{FixedSum, PValue, Tail, magnitude};
+use crate::statistics::{PValue, Tail, magnitude};
 use ahash::RandomState;
+use counts::{Counts, Curves};
+use left_out::{LeftOut, Verdict};
 use std::collections::HashMap;
 
-/// P-values are counted up to each of these.
-const LEVELS: [f64; 26] = [
-    0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.32, 0.25, 0.2, 0.16, 0.125, 0.1, 0.08, 0.06, 0.05, 0.04, 0.03,
-    0.02, 0.01, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 3e-5,
-];
-/// And from here on.
+/// P-values are counted from here on.
 const UNCOUNTED: f64 = 1e-5;
-/// Of the tests of a day that say so little or less of an entity of which less than one was expected,
-/// the first counts. Who is always there has hundreds, and several by chance.
-const RARE: f64 = 1e-3;
-/// And from so many on none does: that was no chance.
-const RARE_TIMES: u32 = 3;
-/// P-values due that what is known from elsewhere stands for, at each level (Krichevsky and
-/// Trofimov, IEEE Transactions on Information Theory 1981).
-const PRIOR: f64 = 0.5;
-/// How much more often small p-values come, as p falls by a factor of 10, is taken from these two
-/// levels, 1e-2 and 1e-4.
-const TREND: (usize, usize) = (18, 24);
-const _: () = assert!(LEVELS[TREND.0] == 1e-2 && LEVELS[TREND.1] == 1e-4);
-/// The exponent beyond the last level.
-const SLOPE_MIN: f64 = 0.6;
 /// Half of what was learnt is forgotten in this share of the time it took to learn it, while that
 /// is short: on the first days everybody is new, and those who are new later are others.
 const YOUNG_MEMORY: f64 = 1.0 / 3.0;
 /// Curves are drawn again, and the past fades, so often.
 const REFRESH: Span = Span::HOUR;
-
-/// A distribution of p-values.
-#[derive(Clone, Copy, Debug)]
-struct Curve {
-    /// How often p-values up to each of the levels come.
-    chances: [f64; LEVELS.len()],
-    /// The logarithms of a level and of its chance, from likely to unlikely.
-    points: [(f64, f64); LEVELS.len()],
-    /// The exponent of p below the last level: less than 1 where small p-values come the more often
-    /// the smaller they are.
-    slope: f64,
-}
-
-impl Curve {
-    fn new(chances: [f64; LEVELS.len()]) -> Curve {
-        let mut points = [(0.0, 0.0); LEVELS.len()];
-        for ((point, level), chance) in points.iter_mut().zip(LEVELS).zip(chances) {
-            *point = (level.ln(), chance.ln());
-        }
-        let (from, to) = TREND;
-        let times = |level: usize| chances[level] / LEVELS[level];
-        let growth = (times(to).max(1.0) / times(from).max(1.0)).log10();
-        let decades = (LEVELS[from] / LEVELS[to]).log10();
-        Curve {
-            chances,
-            points,
-            slope: (1.0 - growth / decades).clamp(SLOPE_MIN, 1.0),
-        }
-    }
-
-    fn uniform() -> Curve {
-        Curve::new(LEVELS)
-    }
-
-    /// How often a p-value as small as this comes.
-    fn chance(&self, p: PValue) -> PValue {
-        PValue::from_ln(along(self.points.iter().copied(), p.ln(), self.slope))
-    }
-
-    /// The p-value that comes so often.
-    fn quantile(&self, chance: PValue) -> PValue {
-        let swapped = self.points.iter().map(|(ln_p, ln)| (*ln, *ln_p));
-        PValue::from_ln(along(swapped, chance.ln(), 1.0 / self.slope))
-    }
-}
-
-/// The line through falling points, at `x`; beyond the last one it goes on with this slope.
-fn along(points: impl Iterator<Item = (f64, f64)>, x: f64, slope: f64) -> f64 {
-    let (mut x0, mut y0) = (0.0, 0.0);
-    for (x1, y1) in points {
-        if x >= x1 {
-            return if x0 > x1 {
-                y0 + (y1 - y0) * (x0 - x) / (x0 - x1)
-            } else {
-                y1
-            };
-        }
-        (x0, y0) = (x1, y1);
-    }
-    y0 + slope * (x - x0)
-}
-
-/// What came since the last refresh; the sums do not depend on the order of entities.
-#[derive(Clone, Copy, Debug, Default)]
-struct Fresh {
-    tests: u64,
-    below: [FixedSum; LEVELS.len()],
-}
-
-impl Fresh {
-    fn add(&mut self, tail: Tail) {
-        self.tests += 1;
-        self.count(tail, 1.0);
-    }
-
-    /// It is taken for one that was not far out.
-    fn take_back(&mut self, tail: Tail) {
-        self.count(tail, -1.0);
-    }
-
-    fn count(&mut self, tail: Tail, times: f64) {
-        let spread = tail.spread();
-        let left_out = spread.below(UNCOUNTED);
-        let sums = self.below.iter_mut().zip(LEVELS);
-        for (sum, level) in sums.skip_while(|(_, level)| tail.had_reached(*level)) {
-            let below = spread.below(level);
-            if below == 0.0 {
-                break;
-            }
-            sum.add(times * (below - left_out));
-        }
-    }
-
-    fn merge(&mut self, other: &Fresh) {
-        self.tests += other.tests;
-        for (sum, below) in self.below.iter_mut().zip(other.below) {
-            sum.merge(below);
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    tests: f64,
-    below: [f64; LEVELS.len()],
-}
-
-impl Known {
-    fn learn(&mut self, keep: f64, fresh: &Fresh) {
-        self.tests = keep * self.tests + fresh.tests as f64;
-        for (below, new) in self.below.iter_mut().zip(fresh.below) {
-            *below = (keep * *below + new.get()).max(0.0);
-        }
-    }
-
-    /// What came, where a few at each level are taken to have come as `above` says.
-    fn curve(&self, above: &Curve) -> Curve {
-        let mut chances = above.chances;
-        for (level, chance) in chances.iter_mut().enumerate() {
-            let counted = 1.0 - UNCOUNTED / LEVELS[level];
-            let below = self.below[level] / counted;
-            *chance = (below + PRIOR) / (self.tests + PRIOR / *chance);
-        }
-        Curve::new(chances)
-    }
-}
 
 /// Which tests are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -196,51 +58,16 @@ impl Stratum {
     }
 }
 
-/// What is known of some tests.
-#[derive(Clone, Copy, Debug)]
-struct Counts {
-    fresh: Fresh,
-    known: Known,
-    curve: Curve,
-}
-
-impl Counts {
-    /// Nothing: they are taken to be as others.
-    fn new(curve: Curve) -> Counts {
-        Counts {
-            fresh: Fresh::default(),
-            known: Known::default(),
-            curve,
-        }
-    }
-
-    fn learn(&mut self, keep: f64, above: &Curve) {
-        self.known.learn(keep, &self.fresh);
-        self.fresh = Fresh::default();
-        self.curve = self.known.curve(above);
-    }
-}
-
-/// An entity's tests of today that were rare.
-#[derive(Clone, Copy, Debug)]
-struct Rare {
-    tests: u32,
-    /// The first of them.
-    stratum: Stratum,
-    tail: Tail,
-}
-
 /// One series.
 #[derive(Debug)]
 pub(super) struct Recalibration {
     strata: HashMap<Stratum, Counts, RandomState>,
     classes: Vec<Counts>,
     whole: Counts,
+    left_out: LeftOut,
     began: EventTime,
     refreshed: EventTime,
     half_life: Span,
-    /// By entity.
-    rare_today: HashMap<usize, Rare, RandomState>,
 }
 
 impl Recalibration {
@@ -248,11 +75,11 @@ impl Recalibration {
         Recalibration {
             strata: HashMap::default(),
             classes: Vec::new(),
-            whole: Counts::new(Curve::uniform()),
+            whole: Counts::new(&Curves::uniform()),
+            left_out: LeftOut::default(),
             began: EventTime::MIN,
             refreshed: EventTime::MIN,
             half_life,
-            rare_today: HashMap::default(),
         }
     }
 
@@ -270,17 +97,15 @@ impl Recalibration {
         let keep = 0.5_f64.powf((now - self.refreshed).in_days() / half_life);
         self.refreshed = now;
         for (stratum, counts) in &self.strata {
-            self.classes[usize::from(stratum.class)]
-                .fresh
-                .merge(&counts.fresh);
-            self.whole.fresh.merge(&counts.fresh);
+            self.classes[usize::from(stratum.class)].merge(counts);
+            self.whole.merge(counts);
         }
-        self.whole.learn(keep, &Curve::uniform());
+        self.whole.learn(keep, &Curves::uniform());
         for class in &mut self.classes {
-            class.learn(keep, &self.whole.curve);
+            class.learn(keep, self.whole.curves());
         }
         for (stratum, counts) in &mut self.strata {
-            counts.learn(keep, &self.classes[usize::from(stratum.class)].curve);
+            counts.learn(keep, self.classes[usize::from(stratum.class)].curves());
         }
     }
 
@@ -289,52 +114,42 @@ impl Recalibration {
     pub(super) fn step(&mut self, row: usize, stratum: Stratum, tail: Tail) -> Tail {
         let class = usize::from(stratum.class);
         if self.classes.len() <= class {
-            let unknown = Counts::new(self.whole.curve);
+            let unknown = Counts::new(self.whole.curves());
             self.classes.resize(class + 1, unknown);
         }
         let counts = self
             .strata
             .entry(stratum)
-            .or_insert_with(|| Counts::new(self.classes[class].curve));
-        let curve = &counts.curve;
-        let rescaled = tail.rescaled(|p| curve.chance(p));
-        let is_rare = rescaled.p().get() <= RARE && !rescaled.had_reached(RARE);
-        if !is_rare || stratum.is_expected() {
-            counts.fresh.add(tail);
-            return rescaled;
-        }
-        let rare = self.rare_today.entry(row).or_insert(Rare {
-            tests: 0,
-            stratum,
-            tail,
-        });
-        rare.tests += 1;
-        if rare.tests == 1 {
-            counts.fresh.add(tail);
-        } else if rare.tests == RARE_TIMES
-            && let Some(counts) = self.strata.get_mut(&rare.stratum)
-        {
-            counts.fresh.take_back(rare.tail);
+            .or_insert_with(|| Counts::new(self.classes[class].curves()));
+        let rescaled = counts.rescaled(tail);
+        match self.left_out.judge(row, stratum, tail, rescaled) {
+            Verdict::Counts => counts.add(tail),
+            Verdict::LeftOut => {}
+            Verdict::TakesBack(stratum, tail) => {
+                if let Some(counts) = self.strata.get_mut(&stratum) {
+                    counts.take_back(tail);
+                }
+            }
         }
         rescaled
     }
 
     /// A day has passed, and rows may be others.
     pub(super) fn next_day(&mut self) {
-        self.rare_today.clear();
+        self.left_out.next_day();
     }
 
     /// What a test has to say for its p-value to be this one.
     pub(super) fn quantile(&self, stratum: Stratum, p: PValue) -> PValue {
         self.strata
             .get(&stratum)
-            .map_or(p, |counts| counts.curve.quantile(p))
+            .map_or(p, |counts| counts.quantile(p))
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.strata.capacity() * size_of::<(Stratum, Counts)>()
             + self.classes.capacity() * size_of::<Counts>()
-            + self.rare_today.capacity() * size_of::<(usize, Rare)>()
+            + self.left_out.bytes()
     }
 }
 
@@ -374,6 +189,11 @@ mod tests {
         below / tails.len() as f64
     }
 
+    /// As what a p-value is put.
+    fn chance(counts: &Counts, p: PValue) -> PValue {
+        counts.rescaled(Tail::new(p, 0.0)).p()
+    }
+
     fn continuous(p: f64) -> Tail {
         Tail::new(PValue::new(p), 0.0)
     }
@@ -402,9 +222,9 @@ mod tests {
     #[test]
     fn uniform_p_values_stay_what_they_are() {
         let (recalibration, _) = recalibrated(4_000, 0, |rng: &mut Pcg64| continuous(rng.random()));
-        let curve = recalibration.strata[&STRATUM].curve;
+        let counts = recalibration.strata[&STRATUM];
         for p in [0.5, 1e-2, 1e-3, 1e-9, 1e-30] {
-            let put = curve.chance(PValue::new(p)).ln() / p.ln();
+            let put = chance(&counts, PValue::new(p)).ln() / p.ln();
             assert!((put - 1.0).abs() < 0.05, "{p}: exponent {put}");
         }
     }
@@ -418,12 +238,22 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_always_comes_says_so_at_levels_that_were_never_reached() {
+        // Nobody does more, and the law's chance that somebody does lies between two levels.
+        let (_, tails) = recalibrated(2_000, 20_000, |_| Tail::new(PValue::ONE, 1.0 - 1.8e-3));
+        for level in [1e-3, 1e-4, 1e-5] {
+            let ratio = share_below(&tails, level) / level;
+            assert!((0.9..1.1).contains(&ratio), "{level}: {ratio}");
+        }
+    }
+
+    #[test]
     fn what_never_came_is_as_unlikely_as_tests_were_many_or_as_the_law_has_it() {
         let (recalibration, _) = recalibrated(1_000, 0, |_| Tail::NONE);
-        let curve = recalibration.strata[&STRATUM].curve;
-        let never = curve.chance(PValue::new(0.1)).get();
+        let counts = recalibration.strata[&STRATUM];
+        let never = chance(&counts, PValue::new(0.1)).get();
         assert!((1e-6..1e-4).contains(&never), "{never}");
-        assert!(curve.chance(PValue::new(1e-12)).get() <= 1e-12);
+        assert!(chance(&counts, PValue::new(1e-12)).get() <= 1e-12);
     }
 
     #[test]
@@ -433,9 +263,7 @@ mod tests {
             false => continuous(rng.random()),
         };
         let (recalibration, _) = recalibrated(2_000, 0, attack);
-        let put = recalibration.strata[&STRATUM]
-            .curve
-            .chance(PValue::new(1e-9));
+        let put = chance(&recalibration.strata[&STRATUM], PValue::new(1e-9));
         assert!(put.get() < 3e-9, "{put:?}");
     }
 
@@ -454,9 +282,7 @@ mod tests {
                 recalibration.step(0, STRATUM, *tail);
             }
         }
-        let level = LEVELS.iter().position(|one| *one == level).unwrap();
-        let counts = &recalibration.strata[&STRATUM];
-        counts.known.below[level] + counts.fresh.below[level].get()
+        recalibration.strata[&STRATUM].below(level)
     }
 
     #[test]
@@ -494,9 +320,9 @@ mod tests {
     fn the_quantile_is_the_inverse_of_the_chance() {
         let liberal = |rng: &mut Pcg64| continuous(rng.random::<f64>().powf(1.0 / 0.7));
         let (recalibration, _) = recalibrated(1_000, 0, liberal);
-        let curve = recalibration.strata[&STRATUM].curve;
+        let counts = recalibration.strata[&STRATUM];
         for p in [0.95, 0.3, 1e-2, 1e-4, 1e-7, 1e-20] {
-            let back = curve.quantile(curve.chance(PValue::new(p)));
+            let back = counts.quantile(chance(&counts, PValue::new(p)));
             assert!((back.ln() - p.ln()).abs() < 1e-9, "{p}: {back:?}");
         }
         let unknown = Stratum {

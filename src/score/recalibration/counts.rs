@@ -1,0 +1,162 @@
+//! What p-values came, and how often such come by that.
+
+use super::UNCOUNTED;
+use super::curve::{Curve, LEVELS};
+use crate::statistics::{FixedSum, PValue, Tail};
+
+/// P-values due that what is known from elsewhere stands for, at each level: what never came in n
+/// tests has a p-value of 1 / 2n (Krichevsky and Trofimov, IEEE Transactions on Information Theory
+/// 1981).
+const PRIOR: f64 = 0.5;
+/// The same for the chance of something farther out than a value, which is what discrete tests have
+/// mostly none of: a buyer of one parcel asks for it, and nobody but a scraper asks for two.
+const PRIOR_BEYOND: f64 = 0.05;
+
+/// What came since the last refresh; the sums do not depend on the order of entities.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fresh {
+    tests: u64,
+    below: [FixedSum; LEVELS.len()],
+}
+
+impl Fresh {
+    fn count(&mut self, tail: Tail, times: f64) {
+        let spread = tail.spread();
+        let left_out = spread.below(UNCOUNTED);
+        let sums = self.below.iter_mut().zip(LEVELS);
+        for (sum, level) in sums.skip_while(|(_, level)| tail.had_reached(*level)) {
+            let below = spread.below(level);
+            if below == 0.0 {
+                break;
+            }
+            sum.add(times * (below - left_out));
+        }
+    }
+
+    fn merge(&mut self, other: &Fresh) {
+        self.tests += other.tests;
+        for (sum, below) in self.below.iter_mut().zip(other.below) {
+            sum.merge(below);
+        }
+    }
+}
+
+/// What came before; it fades.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    tests: f64,
+    below: [f64; LEVELS.len()],
+}
+
+impl Known {
+    fn learn(&mut self, keep: f64, fresh: &Fresh) {
+        self.tests = keep * self.tests + fresh.tests as f64;
+        for (below, new) in self.below.iter_mut().zip(fresh.below) {
+            *below = (keep * *below + new.get()).max(0.0);
+        }
+    }
+
+    /// How often p-values come, where `prior` at each level are taken to have come as `above` says.
+    fn curve(&self, above: &Curve, prior: f64) -> Curve {
+        Curve::new(std::array::from_fn(|level| {
+            let counted = 1.0 - UNCOUNTED / LEVELS[level];
+            let below = self.below[level] / counted;
+            (below + prior) / (self.tests + prior / above.chances()[level])
+        }))
+    }
+}
+
+/// How often p-values come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Curves {
+    /// As small as that of a value.
+    of_value: Curve,
+    /// As small as those of values farther out.
+    of_beyond: Curve,
+}
+
+impl Curves {
+    pub(super) fn uniform() -> Curves {
+        Curves {
+            of_value: Curve::uniform(),
+            of_beyond: Curve::uniform(),
+        }
+    }
+}
+
+/// What is known of some tests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counts {
+    fresh: Fresh,
+    known: Known,
+    curves: Curves,
+}
+
+impl Counts {
+    /// Nothing: they are taken to be as others.
+    pub(super) fn new(above: &Curves) -> Counts {
+        Counts {
+            fresh: Fresh::default(),
+            known: Known::default(),
+            curves: *above,
+        }
+    }
+
+    /// Counts a test.
+    pub(super) fn add(&mut self, tail: Tail) {
+        self.fresh.tests += 1;
+        self.fresh.count(tail, 1.0);
+    }
+
+    /// A test that was counted is taken for one that was not far out.
+    pub(super) fn take_back(&mut self, tail: Tail) {
+        self.fresh.count(tail, -1.0);
+    }
+
+    /// Counts what another has counted since it learnt.
+    pub(super) fn merge(&mut self, other: &Counts) {
+        self.fresh.merge(&other.fresh);
+    }
+
+    /// Draws the curves again.
+    pub(super) fn learn(&mut self, keep: f64, above: &Curves) {
+        self.known.learn(keep, &self.fresh);
+        self.fresh = Fresh::default();
+        self.curves = Curves {
+            of_value: self.known.curve(&above.of_value, PRIOR),
+            of_beyond: self.known.curve(&above.of_beyond, PRIOR_BEYOND),
+        };
+    }
+
+    /// How often p-values come, for those who begin with that.
+    pub(super) fn curves(&self) -> &Curves {
+        &self.curves
+    }
+
+    /// The tail on the scale of what came before. Between two levels it is not known how often what
+    /// is farther out comes; of a value that is as little as can be, the lower level tells.
+    pub(super) fn rescaled(&self, tail: Tail) -> Tail {
+        let Curves {
+            of_value,
+            of_beyond,
+        } = &self.curves;
+        let is_least = tail.p() == PValue::ONE;
+        let beyond = |p| match is_least {
+            true => of_beyond.chance_at_level(p),
+            false => of_beyond.chance(p),
+        };
+        tail.rescaled(|p| of_value.chance(p), beyond)
+    }
+
+    /// What a test has to say for its p-value to be this one.
+    pub(super) fn quantile(&self, p: PValue) -> PValue {
+        self.curves.of_value.quantile(p)
+    }
+
+    /// How many were counted up to a level.
+    #[cfg(test)]
+    pub(super) fn below(&self, level: f64) -> f64 {
+        let level = LEVELS.iter().position(|one| *one == level).unwrap();
+        self.known.below[level] + self.fresh.below[level].get()
+    }
+}

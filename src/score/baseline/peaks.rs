@@ -23,7 +23,7 @@ const PEAK_INDEX: f64 = 30.0;
 /// a mean knows better.
 const SELDOM: f64 = 0.75;
 /// What is this many times as much is news: a few peaks say nothing of what lies so far beyond.
-const NEWS: f64 = 1.5;
+const NEWS: f64 = 2.0;
 /// What a day leaves of a peak.
 const PEAK_KEEP: f32 = 0.97;
 /// What counts as a day while an entity is young.
@@ -114,7 +114,7 @@ mod tests {
         let beyond = p(1.2 * margin) / p(margin);
         assert!((beyond / 1.2_f64.powi(-30) - 1.0).abs() < 1e-3, "{beyond}");
         // And far beyond it is as unlikely as it seems.
-        assert!(p(0.99 * NEWS * margin) > 1e-8);
+        assert!(p(0.99 * NEWS * margin) > 1e-11);
         assert!((p(1.01 * NEWS * margin) / 1e-12 - 1.0).abs() < 1e-9);
         // Who was never seen has no peaks.
         let tail = Tail::new(PValue::new(1e-12), 0.0);

@@ -8,9 +8,9 @@ use crate::statistics::{FixedSum, PValue, Tail};
 /// tests has a p-value of 1 / 2n (Krichevsky and Trofimov, IEEE Transactions on Information Theory
 /// 1981).
 const PRIOR: f64 = 0.5;
-/// The same for the chance of something farther out than a value, which is what discrete tests have
-/// mostly none of: a buyer of one parcel asks for it, and nobody but a scraper asks for two.
-const PRIOR_BEYOND: f64 = 0.05;
+/// The same for the chance of more than the least that can be, which mostly is none: a buyer of one
+/// parcel asks for it, and nobody but a scraper asks for two.
+const PRIOR_OF_MORE: f64 = 0.05;
 
 /// What came since the last refresh; the sums do not depend on the order of entities.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,17 +69,17 @@ impl Known {
 /// How often p-values come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Curves {
-    /// As small as that of a value.
-    of_value: Curve,
-    /// As small as those of values farther out.
-    of_beyond: Curve,
+    /// Of any value.
+    of_any: Curve,
+    /// Of what is more than the least that can be.
+    of_more: Curve,
 }
 
 impl Curves {
     pub(super) fn uniform() -> Curves {
         Curves {
-            of_value: Curve::uniform(),
-            of_beyond: Curve::uniform(),
+            of_any: Curve::uniform(),
+            of_more: Curve::uniform(),
         }
     }
 }
@@ -123,8 +123,8 @@ impl Counts {
         self.known.learn(keep, &self.fresh);
         self.fresh = Fresh::default();
         self.curves = Curves {
-            of_value: self.known.curve(&above.of_value, PRIOR),
-            of_beyond: self.known.curve(&above.of_beyond, PRIOR_BEYOND),
+            of_any: self.known.curve(&above.of_any, PRIOR),
+            of_more: self.known.curve(&above.of_more, PRIOR_OF_MORE),
         };
     }
 
@@ -133,24 +133,22 @@ impl Counts {
         &self.curves
     }
 
-    /// The tail on the scale of what came before. Between two levels it is not known how often what
-    /// is farther out comes; of a value that is as little as can be, the lower level tells.
+    /// The tail on the scale of what came before. Of the least that can be it is asked how often more
+    /// comes: where that lies between two levels the lower one tells, because a line between them
+    /// runs through chances that do not exist.
     pub(super) fn rescaled(&self, tail: Tail) -> Tail {
-        let Curves {
-            of_value,
-            of_beyond,
-        } = &self.curves;
+        let Curves { of_any, of_more } = &self.curves;
         let is_least = tail.p() == PValue::ONE;
         let beyond = |p| match is_least {
-            true => of_beyond.chance_at_level(p),
-            false => of_beyond.chance(p),
+            true => of_more.chance_at_level(p),
+            false => of_any.chance(p),
         };
-        tail.rescaled(|p| of_value.chance(p), beyond)
+        tail.rescaled(|p| of_any.chance(p), beyond)
     }
 
     /// What a test has to say for its p-value to be this one.
     pub(super) fn quantile(&self, p: PValue) -> PValue {
-        self.curves.of_value.quantile(p)
+        self.curves.of_any.quantile(p)
     }
 
     /// How many were counted up to a level.

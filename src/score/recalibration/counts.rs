@@ -133,12 +133,12 @@ impl Counts {
         &self.curves
     }
 
-    /// The tail on the scale of what came before. Of the least that can be it is asked how often more
-    /// comes: where that lies between two levels the lower one tells, because a line between them
-    /// runs through chances that do not exist.
+    /// The tail on the scale of what came before. Of what is as good as the least that can be it is
+    /// asked how often more comes: where that lies between two levels the lower one tells, because a
+    /// line between them runs through chances that do not exist.
     pub(super) fn rescaled(&self, tail: Tail) -> Tail {
         let Curves { of_any, of_more } = &self.curves;
-        let is_least = tail.p() == PValue::ONE;
+        let is_least = tail.p().get() > LEVELS[0];
         let beyond = |p| match is_least {
             true => of_more.chance_at_level(p),
             false => of_any.chance(p),

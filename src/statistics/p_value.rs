@@ -170,38 +170,44 @@ impl Tail {
         }
     }
 
-    /// The tail of what a distribution function makes of the randomised p-value: `scale` of the
-    /// value and those farther out, and `beyond`, which is no more, of those farther out.
+    /// The tail on another scale: of the value and those farther out what the distribution function
+    /// `scale` makes of their p-value, and of those farther out what `beyond` does. Where they are the
+    /// same, that is the tail of what it makes of the randomised p-value.
     pub fn rescaled(
         self,
         scale: impl Fn(PValue) -> PValue,
         beyond: impl Fn(PValue) -> PValue,
     ) -> Tail {
-        let side_of = |side: PValue, scale: &dyn Fn(PValue) -> PValue| match self.two_sided {
-            false => scale(side),
-            true if side.get() <= 0.5 => scale(side.two_sided(side)).half(),
-            true => {
-                let other = PValue::new(1.0 - side.get());
-                PValue::new(1.0 - scale(other.two_sided(other)).half().get())
-            }
-        };
         let least =
             PValue::from_ln(self.side.ln + (-self.mass / self.side.get()).max(-1.0).ln_1p());
         let before = match self.before < 1.0 {
             true => scale(PValue::new(self.before)).get(),
             false => 1.0,
         };
-        let side = side_of(self.side, &scale);
+        let side = self.side_on(self.side, scale);
         let least = match self.mass > 0.0 {
-            true => side_of(least, &beyond).get(),
+            true => self.side_on(least, beyond).get(),
             false => side.get(),
         };
         Tail {
             side,
-            // Where a mass is as small as the error of `scale`, rounding must not make it negative.
+            // No more can be farther out; and where a mass is as small as the error of `scale`,
+            // rounding must not make it negative.
             mass: (side.get() - least).max(0.0),
             before,
             ..self
+        }
+    }
+
+    /// This side, where `scale` is of p-values and both sides may count.
+    fn side_on(self, side: PValue, scale: impl Fn(PValue) -> PValue) -> PValue {
+        match self.two_sided {
+            false => scale(side),
+            true if side.get() <= 0.5 => scale(side.two_sided(side)).half(),
+            true => {
+                let other = PValue::new(1.0 - side.get());
+                PValue::new(1.0 - scale(other.two_sided(other)).half().get())
+            }
         }
     }
 
@@ -346,6 +352,15 @@ mod tests {
         let uneven = |p: PValue| PValue::new(if p.get() < 0.9 { 0.8 + 1e-9 } else { 0.8 });
         let thin = Tail::new(PValue::new(0.9), 1e-12).rescaled(uneven, uneven);
         assert_eq!((thin.p().get(), thin.mass()), (PValue::new(0.8).get(), 0.0));
+        // Of the value as it was, and of what is farther out less; or more, which cannot be.
+        let same = |p: PValue| p;
+        let apart = one.rescaled(same, square);
+        assert!((apart.p().get() - 0.3).abs() < 1e-12, "{apart:?}");
+        assert!(
+            (apart.mass() - (0.3 - 0.05_f64.powi(2))).abs() < 1e-9,
+            "{apart:?}"
+        );
+        assert_eq!(one.rescaled(same, |_| PValue::new(0.9)).mass(), 0.0);
     }
 
     #[test]

@@ -22,7 +22,8 @@ const PEAK_INDEX: f64 = 30.0;
 /// So it is for who comes in less than this share of windows. Of who is always there, the law around
 /// a mean knows better.
 const SELDOM: f64 = 0.75;
-/// What is this many times as much is news: a few peaks say nothing of what lies so far beyond.
+/// What is this many times what is as good as known is news: a few peaks say nothing of what lies so
+/// far beyond.
 const NEWS: f64 = 2.0;
 /// What a day leaves of a peak.
 const PEAK_KEEP: f32 = 0.97;

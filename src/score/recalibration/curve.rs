@@ -56,7 +56,8 @@ impl Curve {
         PValue::from_ln(along(self.points.iter().copied(), p.ln(), self.slope))
     }
 
-    /// How often one up to the next level below this one comes.
+    /// How often one up to the next level below this one comes; beyond the last level, one as small
+    /// as this.
     pub(super) fn chance_at_level(&self, p: PValue) -> PValue {
         match self.points.iter().find(|(ln_p, _)| *ln_p <= p.ln()) {
             Some((_, ln)) => PValue::from_ln(*ln),

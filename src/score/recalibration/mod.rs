@@ -10,8 +10,9 @@
 //! the series as the uniform.
 //!
 //! A window is judged by what earlier ones showed. P-values of [`UNCOUNTED`] and less may be what is
-//! looked for, and must not pay for it: they are left out, and so are those of an entity of which
-//! nothing was expected and that is far out again and again, or that far (`left_out`). Evidence that
+//! looked for, and must not pay for it: they are left out, and so are the rare ones of an entity of
+//! which less than one event was expected and that is far out again and again, or that far
+//! (`left_out`). Evidence that
 //! is collected over windows counts where it reaches a level, and not while it stays there. What
 //! never came in n tests has a p-value of some 1 / 2n until the model finds it less likely than that
 //! by itself.
@@ -294,6 +295,11 @@ mod tests {
         for many in &more[3..] {
             assert!(many.abs() < 1e-6, "{counts:?}");
         }
+        let as_far_as_what_is_looked_for = counted(5e-4, &[continuous(1e-4), continuous(1e-6)]);
+        assert!(
+            (as_far_as_what_is_looked_for - counts[0]).abs() < 1e-6 * counts[1],
+            "{counts:?}"
+        );
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod limits;
 pub mod measure;
 pub mod observe;
 pub mod parcel;
+mod saved;
 pub mod score;
 pub mod simulate;
 pub mod sink;

@@ -9,6 +9,7 @@ mod benches;
 mod calibration;
 mod command;
 mod demo;
+mod durability;
 mod evaluate;
 mod golden;
 mod kafka;

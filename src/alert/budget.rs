@@ -16,6 +16,7 @@ use crate::detection::{Detection, Plan, SeriesId};
 use crate::domain::EventTime;
 use crate::score::Judgement;
 use crate::statistics::PValue;
+use serde::{Deserialize, Serialize};
 
 /// The shares of the budget.
 #[derive(Clone, Debug)]
@@ -75,7 +76,7 @@ fn tests_over_share(tests: &[u64], class: u8) -> f64 {
 }
 
 /// Bounds how many alerts there can be: so many a day, twice as many at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TokenBucket {
     per_day: f64,
     tokens: f64,

@@ -1,8 +1,10 @@
 //! Episodes: one per detection and entity, from the first firing record to the resolved one.
 
 use super::explain;
+use super::saved::SavedAlert;
 use crate::domain::{Alert, AlertStatus, AlertWindow, EntityKey, EventTime, Severity, Span};
 use crate::limits::ALERT_EVIDENCE_MAX;
+use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -45,9 +47,10 @@ pub(super) enum Decision {
 }
 
 /// An episode that is open, or cooling down.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Episode {
     /// The strongest record so far.
+    #[serde(with = "SavedAlert")]
     alert: Alert,
     strength: f64,
     /// Since when it was seen, and up to when.
@@ -81,7 +84,7 @@ impl Episode {
 }
 
 /// All episodes that still matter.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Episodes {
     resolve_after: Span,
     cooldown: Span,

@@ -10,6 +10,7 @@ mod budget;
 mod episode;
 mod explain;
 mod policy;
+mod saved;
 
 pub use budget::{Budget, TokenBucket};
 pub use policy::{
@@ -25,6 +26,7 @@ use crate::limits::ALERTS_TOGETHER_MAX;
 use crate::score::{Finding, Judgement};
 use crate::statistics::PValue;
 use episode::{Decision, Episode, Episodes, Sighting};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -45,7 +47,7 @@ pub struct AlertSettings {
 }
 
 /// Why something that was unlikely enough did not become an alert; a label on a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Muted {
     /// The effect is too small to matter.
     SmallEffect,
@@ -99,12 +101,9 @@ const HYSTERESIS: f64 = 10.0;
 /// What is so many times less likely says more.
 const WORSE: f64 = 100.0;
 
-/// Stage 3.
-pub struct Alerting {
-    plan: Arc<Plan>,
-    settings: AlertSettings,
-    policy: Arc<AlertPolicy>,
-    budget: Budget,
+/// What stage 3 remembers: a function of the judgements that it took, and all that a restart needs.
+#[derive(Serialize, Deserialize)]
+pub struct AlertState {
     bucket: TokenBucket,
     episodes: Episodes,
     muted: BTreeMap<Muted, u64>,
@@ -112,27 +111,58 @@ pub struct Alerting {
     crowds: BTreeMap<usize, Crowd>,
 }
 
+/// Stage 3.
+pub struct Alerting {
+    plan: Arc<Plan>,
+    settings: AlertSettings,
+    policy: Arc<AlertPolicy>,
+    budget: Budget,
+    state: AlertState,
+}
+
 impl Alerting {
     /// A stage without open episodes.
     pub fn new(plan: Arc<Plan>, settings: AlertSettings) -> Alerting {
-        Alerting {
-            budget: Budget::new(&plan, settings.false_alarms_per_day),
+        let state = AlertState {
             bucket: TokenBucket::new(settings.alerts_per_day_max),
             episodes: Episodes::new(settings.resolve_after, settings.cooldown),
             muted: BTreeMap::new(),
             crowds: BTreeMap::new(),
+        };
+        Alerting {
+            budget: Budget::new(&plan, settings.false_alarms_per_day),
             policy: Arc::default(),
             plan,
             settings,
+            state,
         }
+    }
+
+    /// Goes on with the episodes of another stage, whose plan had the same shape; policy may differ.
+    pub fn restore(&mut self, state: AlertState) {
+        let AlertSettings {
+            resolve_after,
+            cooldown,
+            alerts_per_day_max,
+            ..
+        } = self.settings;
+        self.state = state;
+        self.state.bucket.set_rate(alerts_per_day_max);
+        self.state.episodes.set_times(resolve_after, cooldown);
+    }
+
+    /// What it remembers.
+    pub fn state(&self) -> &AlertState {
+        &self.state
     }
 
     /// Goes on with other policy: the plan may differ from the one before in its policies and in
     /// the content of its lists only. Open episodes stay open.
     pub fn swap(&mut self, plan: Arc<Plan>, settings: AlertSettings, policy: Arc<AlertPolicy>) {
         self.budget = Budget::new(&plan, settings.false_alarms_per_day);
-        self.bucket.set_rate(settings.alerts_per_day_max);
-        self.episodes
+        self.state.bucket.set_rate(settings.alerts_per_day_max);
+        self.state
+            .episodes
             .set_times(settings.resolve_after, settings.cooldown);
         self.plan = plan;
         self.settings = settings;
@@ -146,9 +176,9 @@ impl Alerting {
         for tick in judgements.chunk_by(|one, other| one.decided == other.decided) {
             let decided = tick[0].decided;
             let mut of_tick = self.tick(decided, tick);
-            of_tick.extend(self.episodes.end(decided));
+            of_tick.extend(self.state.episodes.end(decided));
             let (plan, policy) = (&self.plan, &self.policy);
-            self.episodes.hide(|detection, alert| {
+            self.state.episodes.hide(|detection, alert| {
                 is_quiet(policy, &plan.detections[detection], alert, decided)
             });
             of_tick.sort_by(|one, other| {
@@ -181,38 +211,38 @@ impl Alerting {
                 fires: candidate.fires,
             };
             let key = (candidate.detection, candidate.key.clone());
-            match self.episodes.decide(key.0, &key.1, &sighting) {
+            match self.state.episodes.decide(key.0, &key.1, &sighting) {
                 Decision::Ignore | Decision::Sustain { stronger: false } => {}
                 Decision::Sustain { stronger: true } => {
                     let alert = self.alert(&candidate, &sighting);
-                    self.episodes.strengthen(&key, alert);
+                    self.state.episodes.strengthen(&key, alert);
                 }
                 Decision::Escalate => {
                     let alert = self.alert(&candidate, &sighting);
-                    self.episodes.strengthen(&key, alert);
+                    self.state.episodes.strengthen(&key, alert);
                     told.insert(key);
                 }
                 Decision::Cool => self.mute(Muted::Cooldown),
                 Decision::Open => {
                     let alert = self.alert(&candidate, &sighting);
                     let is_rule = self.is_rule(key.0);
-                    let host = self.episodes.host_of(&alert, decided);
+                    let host = self.state.episodes.host_of(&alert, decided);
                     let together = together.entry(key.0).or_default();
                     if let Some(host) = host.filter(|_| !is_rule) {
-                        if self.episodes.join(&host, &alert, &sighting) {
+                        if self.state.episodes.join(&host, &alert, &sighting) {
                             told.insert(host);
                         }
                         self.mute(Muted::Companion);
                     } else if !is_rule && self.is_of_a_crowd(&candidate, decided, together) {
                         together.untold += 1;
                         self.mute(Muted::CommonCause);
-                    } else if !self.bucket.take(decided) {
+                    } else if !self.state.bucket.take(decided) {
                         self.mute(Muted::RateLimit);
                     } else {
                         together.told += 1;
                         together.weakest = candidate.strength;
                         let episode = Episode::new(alert, &sighting);
-                        self.episodes.open(key.clone(), episode);
+                        self.state.episodes.open(key.clone(), episode);
                         told.insert(key);
                     }
                 }
@@ -220,14 +250,14 @@ impl Alerting {
         }
         self.remember(decided, &together);
         told.iter()
-            .filter_map(|key| self.episodes.record(key))
+            .filter_map(|key| self.state.episodes.record(key))
             .collect()
     }
 
     /// Whether it is one of many that are unusual now, or were lately, and no more unusual than
     /// those that were told of.
     fn is_of_a_crowd(&self, candidate: &Candidate, now: EventTime, together: &Together) -> bool {
-        let crowd = self.crowds.get(&candidate.detection);
+        let crowd = self.state.crowds.get(&candidate.detection);
         let lately = crowd.filter(|crowd| now <= crowd.until);
         together.told == ALERTS_TOGETHER_MAX
             || lately.is_some_and(|crowd| candidate.strength > crowd.weakest / WORSE)
@@ -237,12 +267,12 @@ impl Alerting {
     /// window shows, is no news.
     fn remember(&mut self, now: EventTime, together: &BTreeMap<usize, Together>) {
         let until = now + self.settings.cooldown;
-        self.crowds.retain(|_, crowd| now <= crowd.until);
+        self.state.crowds.retain(|_, crowd| now <= crowd.until);
         for (detection, together) in together {
             if together.told + together.untold > ALERTS_TOGETHER_MAX {
                 let weakest = together.weakest;
                 let crowd = Crowd { until, weakest };
-                self.crowds.entry(*detection).or_insert(crowd).until = until;
+                self.state.crowds.entry(*detection).or_insert(crowd).until = until;
             }
         }
     }
@@ -282,7 +312,7 @@ impl Alerting {
                 }
                 if !is_rule && !matters(detection, finding) {
                     if plain <= whole {
-                        *self.muted.entry(Muted::SmallEffect).or_default() += 1;
+                        *self.state.muted.entry(Muted::SmallEffect).or_default() += 1;
                     }
                     continue;
                 }
@@ -294,7 +324,7 @@ impl Alerting {
                 };
                 let fires = is_rule || strength <= whole;
                 if !fires && plain <= whole {
-                    *self.muted.entry(Muted::Calendar).or_default() += 1;
+                    *self.state.muted.entry(Muted::Calendar).or_default() += 1;
                 }
                 if !fires && strength > HYSTERESIS * whole {
                     continue;
@@ -302,10 +332,13 @@ impl Alerting {
                 if let Some(reason) = ruling.muted {
                     // It is seen and not told of: what is open goes on, and nothing opens.
                     let span = judgement.window.end - judgement.window.start;
-                    self.episodes
-                        .see(series.detection, &finding.key, judgement.decided + span);
+                    self.state.episodes.see(
+                        series.detection,
+                        &finding.key,
+                        judgement.decided + span,
+                    );
                     if fires {
-                        *self.muted.entry(reason).or_default() += 1;
+                        *self.state.muted.entry(reason).or_default() += 1;
                     }
                     continue;
                 }
@@ -345,7 +378,7 @@ impl Alerting {
     }
 
     fn mute(&mut self, reason: Muted) {
-        *self.muted.entry(reason).or_default() += 1;
+        *self.state.muted.entry(reason).or_default() += 1;
     }
 
     /// What policy says of a finding: why it is muted, if it is, and the part of the budget it is
@@ -459,12 +492,12 @@ impl Alerting {
 
     /// The open episodes' alerts, but for those that are muted by now.
     pub fn active(&self) -> impl Iterator<Item = &Alert> {
-        self.episodes.active()
+        self.state.episodes.active()
     }
 
     /// What was muted so far, by reason.
     pub fn muted(&self) -> &BTreeMap<Muted, u64> {
-        &self.muted
+        &self.state.muted
     }
 }
 
@@ -478,7 +511,7 @@ struct Together {
 }
 
 /// Many entities that were unusual for one detection at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Crowd {
     /// So long it is remembered.
     until: EventTime,

@@ -16,9 +16,10 @@ pub use template::{Figures, Template};
 
 use crate::domain::{AlertClass, Member, Severity, Span};
 use crate::measure::{Expression, Function, Quantity};
+use serde::{Deserialize, Serialize};
 
 /// Which departures from the baseline count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// More than expected.
     Up,

@@ -11,9 +11,10 @@
 use super::{Group, GroupId, Requirement};
 use crate::domain::{Event, Kind, Member, Outcome, Relation};
 use crate::measure::Term;
+use serde::{Deserialize, Serialize};
 
 /// Members of an event that are not there, and that knowledge of the parcel could give.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Missing(u8);
 
 impl Missing {

@@ -35,7 +35,7 @@ impl AlertClass {
 }
 
 /// How urgent it is that somebody looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Worth knowing.
@@ -61,7 +61,7 @@ impl Severity {
 }
 
 /// Where an episode is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertStatus {
     /// Opened, or grown more severe.
@@ -71,7 +71,7 @@ pub enum AlertStatus {
 }
 
 /// How much history the baseline has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Maturity {
     /// Less than a day: judged by its class.
@@ -94,7 +94,7 @@ impl Maturity {
 }
 
 /// The window in event time that an observation was made in, end exclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertWindow {
     /// First instant of the window.
     pub start: EventTime,
@@ -110,7 +110,7 @@ impl AlertWindow {
 }
 
 /// One measure's share in an alert.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The measure, as the configuration writes it.
     pub measure: String,

@@ -1,7 +1,7 @@
 //! The shipment event in its native form, borrowed from the message it was decoded from.
 
 use crate::domain::{EventTime, Member};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::Deref;
 
@@ -35,7 +35,7 @@ impl From<String> for Text<'_> {
 macro_rules! closed_set {
     ($(#[$doc:meta])* $name:ident { $first:ident = $first_text:literal $(, $variant:ident = $text:literal)* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum $name {
             #[doc = concat!("`", $first_text, "`")]

@@ -1,10 +1,11 @@
 //! The members of an event that entities, conditions and measures can name.
 
 use crate::domain::{Action, Kind, Outcome, Relation};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A member of the native event whose value is text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Member {
     /// `kind`
     Kind,

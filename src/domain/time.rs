@@ -1,5 +1,6 @@
 //! Event time: milliseconds since the Unix epoch, and lengths of time.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// A point in event time, in milliseconds since 1970-01-01T00:00:00Z.
@@ -70,14 +71,21 @@ impl fmt::Display for EventTime {
     }
 }
 
-impl serde::Serialize for EventTime {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+/// As people read it where people read, else in milliseconds.
+impl Serialize for EventTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => self.0.serialize(serializer),
+        }
     }
 }
 
-impl<'de> serde::Deserialize<'de> for EventTime {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> Deserialize<'de> for EventTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(EventTime);
+        }
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         let time: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
         Ok(EventTime(time.as_millisecond()))
@@ -85,7 +93,9 @@ impl<'de> serde::Deserialize<'de> for EventTime {
 }
 
 /// A length of event time, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Span(pub i64);
 
 impl Span {

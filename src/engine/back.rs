@@ -1,21 +1,36 @@
 //! Stages 2 and 3.
 
 use super::{EngineSettings, Step};
-use crate::alert::{Alerting, Muted};
+use crate::alert::{AlertState, Alerting, Muted};
 use crate::detection::Plan;
 use crate::domain::Alert;
+use crate::observe::Resume;
 use crate::parcel::ParcelsEvicted;
-use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver, Unseen};
+use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver, ScoreState, Unseen};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
+use thiserror::Error;
 
 /// What a series has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SeriesStatus {
     /// Tests made.
     pub tests: u64,
     /// Randomised p-values below each of the calibration levels, in expectation.
     pub below: [f64; CALIBRATION_LEVELS.len()],
+}
+
+/// State cannot be written down, or is not what was.
+#[derive(Debug, Error)]
+pub enum StateError {
+    /// It cannot be written, or does not read back.
+    #[error("the state cannot be written or read")]
+    Code(#[from] postcard::Error),
+    /// Something follows it.
+    #[error("{0} bytes follow the state")]
+    TooLong(usize),
 }
 
 /// What the back can tell of itself.
@@ -43,6 +58,26 @@ pub struct Back {
     score: Score,
     alerting: Alerting,
     detections: Vec<SeriesStatus>,
+    /// Where the reading of each partition goes on, so that what is not here yet comes.
+    resume: BTreeMap<i32, Resume>,
+}
+
+/// All that the back knows, on its way out.
+#[derive(Serialize)]
+struct Saving<'b> {
+    score: &'b ScoreState,
+    alerts: &'b AlertState,
+    detections: &'b [SeriesStatus],
+    resume: &'b BTreeMap<i32, Resume>,
+}
+
+/// The same, on its way in.
+#[derive(Deserialize)]
+struct Saved {
+    score: ScoreState,
+    alerts: AlertState,
+    detections: Vec<SeriesStatus>,
+    resume: BTreeMap<i32, Resume>,
 }
 
 impl Back {
@@ -58,8 +93,47 @@ impl Back {
             score: Score::new(Arc::clone(&settings.plan), settings.score),
             alerting,
             detections: vec![SeriesStatus::default(); settings.plan.detections.len()],
+            resume: BTreeMap::new(),
             plan: Arc::clone(&settings.plan),
         }
+    }
+
+    /// Writes down all that it knows, so that [`Back::restore`] goes on from here.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn save<W: Write>(&self, to: W) -> Result<W, StateError> {
+        let saving = Saving {
+            score: self.score.state(),
+            alerts: self.alerting.state(),
+            detections: &self.detections,
+            resume: &self.resume,
+        };
+        Ok(postcard::to_io(&saving, to)?)
+    }
+
+    /// Goes on from what another wrote down whose plan had the same shape, whose hashes had the same
+    /// key, and whose policy may have been another; each partition is to be read on from
+    /// [`Back::resume`].
+    ///
+    /// # Errors
+    /// Where the bytes are not what [`Back::save`] wrote.
+    pub fn restore(settings: &EngineSettings, bytes: &[u8]) -> Result<Back, StateError> {
+        let (saved, rest) = postcard::take_from_bytes::<Saved>(bytes)?;
+        if !rest.is_empty() {
+            return Err(StateError::TooLong(rest.len()));
+        }
+        let mut back = Back::new(settings);
+        back.score = Score::restore(Arc::clone(&settings.plan), settings.score, saved.score);
+        back.alerting.restore(saved.alerts);
+        back.detections = saved.detections;
+        back.resume = saved.resume;
+        Ok(back)
+    }
+
+    /// Where the reading of each partition goes on.
+    pub fn resume(&self) -> &BTreeMap<i32, Resume> {
+        &self.resume
     }
 
     /// Takes a step of the front; gives the alert records that are now due.
@@ -96,6 +170,7 @@ impl Back {
                 Vec::new()
             }
             Step::Progress(partition, progress) => {
+                self.resume.insert(partition, progress.resume.clone());
                 self.score.step_observed(partition, progress, observer)
             }
             Step::Swap(swap) => {

@@ -3,7 +3,7 @@
 use super::{Counts, EngineSettings, PolicySwap};
 use crate::detection::Plan;
 use crate::domain::EventTime;
-use crate::observe::{ObserveSettings, Observer, Progress, Verdict};
+use crate::observe::{ObserveSettings, Observer, Progress, Resume, Verdict};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -60,6 +60,12 @@ impl Front {
             partition,
             sealed_before,
         }
+    }
+
+    /// A partition goes on where the back has it from.
+    pub fn resume(&mut self, partition: i32, resume: Resume) {
+        let observer = Observer::resume(Arc::clone(&self.plan), self.settings, resume);
+        self.observers.insert(partition, observer);
     }
 
     /// A partition leaves: it holds nobody back any more.

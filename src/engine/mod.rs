@@ -10,7 +10,7 @@ mod counts;
 mod front;
 mod pipeline;
 
-pub use back::{Back, BackStatus, SeriesStatus};
+pub use back::{Back, BackStatus, SeriesStatus, StateError};
 pub use counts::Counts;
 pub use front::{Front, Step};
 pub use pipeline::{Pipeline, PipelineError, StepDone, TestListener};
@@ -66,6 +66,28 @@ impl Engine {
             engine.back.take(engine.front.assign(partition));
         }
         engine
+    }
+
+    /// Goes on from a state that [`Engine::save`] wrote; each partition is to be read on from
+    /// [`Back::resume`].
+    ///
+    /// # Errors
+    /// Where the bytes are not what it wrote.
+    pub fn restore(settings: &EngineSettings, bytes: &[u8]) -> Result<Engine, StateError> {
+        let mut front = Front::new(settings);
+        let back = Back::restore(settings, bytes)?;
+        for (partition, resume) in back.resume() {
+            front.resume(*partition, resume.clone());
+        }
+        Ok(Engine { front, back })
+    }
+
+    /// Writes down what it knows of all that is sealed.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn save(&self) -> Result<Vec<u8>, StateError> {
+        self.back.save(Vec::new())
     }
 
     /// Takes one message; gives what became of it, and the alert records that are now due.

@@ -118,7 +118,7 @@ fn run(
 ) -> Back {
     for step in steps {
         let resume = match &step {
-            Step::Progress(partition, progress) => Some((*partition, progress.resume_offset)),
+            Step::Progress(partition, progress) => Some((*partition, progress.resume.offset)),
             Step::Assign { .. } | Step::Revoke(_) | Step::Swap(_) => None,
         };
         let alerts = match &mut tests {

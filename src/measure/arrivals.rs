@@ -5,12 +5,13 @@
 //! random are exponential however long the sittings are.
 
 use crate::domain::{EventTime, Span};
+use serde::{Deserialize, Serialize};
 
 /// Minutes of silence that end a sitting.
 const PAUSE_MINUTES: u32 = 3;
 
 /// The minutes, since the epoch, in which something arrived.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrivals {
     /// Ascending, each once.
     minutes: Vec<u32>,

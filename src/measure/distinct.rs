@@ -7,6 +7,9 @@
 //! which needs no bias table. The state depends on the set of values alone, not on the order in
 //! which they came or in which sketches were merged.
 
+use crate::saved::boxed;
+use serde::{Deserialize, Serialize};
+
 /// Values kept exactly.
 const SPARSE_MAX: usize = 160;
 const INLINE: usize = 6;
@@ -15,7 +18,7 @@ const REGISTERS: usize = 1 << REGISTERS_LOG2;
 const SPARSE_INDEX_BITS: u32 = 25;
 const RANK_BITS: u32 = 6;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Form {
     /// A handful of values in place.
     Inline {
@@ -24,11 +27,11 @@ enum Form {
     },
     /// Sorted.
     Sparse(Vec<u32>),
-    Dense(Box<[u8; REGISTERS]>),
+    Dense(#[serde(with = "boxed")] Box<[u8; REGISTERS]>),
 }
 
 /// A set of values of which only the size can be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Distinct(Form);
 
 impl Default for Distinct {

@@ -1,11 +1,15 @@
 //! How large values are: counts in fixed logarithmic buckets.
 
+use crate::saved::boxed;
+use serde::{Deserialize, Serialize};
+
 /// Two buckets per doubling, up to 2^32; what is larger falls into the last.
 pub const SIZE_BUCKETS: usize = 65;
 
 /// A histogram of sizes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
+    #[serde(with = "boxed")]
     counts: Box<[u64; SIZE_BUCKETS]>,
 }
 

@@ -2,9 +2,10 @@
 
 use super::{Arrivals, Distinct, Function, Sizes, Tally, Term, ValueHasher, Walk};
 use crate::domain::Event;
+use serde::{Deserialize, Serialize};
 
 /// The state of one term for one entity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sketch {
     /// Of `distinct`.
     Distinct(Distinct),

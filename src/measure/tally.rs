@@ -5,12 +5,13 @@
 //! count is exact, and what is kept does not depend on the order of values or of merging.
 
 use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
 
 /// Values that are told apart.
 pub const TALLY_VALUES_MAX: usize = 64;
 
 /// One value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     hash: u64,
     value: CompactString,
@@ -18,7 +19,7 @@ struct Entry {
 }
 
 /// Counts per value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// By hash.
     entries: Vec<Entry>,

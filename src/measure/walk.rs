@@ -9,6 +9,7 @@
 //! which somebody walks does not matter.
 
 use super::ValueHasher;
+use serde::{Deserialize, Serialize};
 
 /// Blocks that are kept.
 pub const WALK_BLOCKS_MAX: usize = 64;
@@ -20,7 +21,7 @@ const GAP: u32 = 20;
 const DIGITS_MIN: usize = 5;
 
 /// The serial numbers touched, as a bounded sample of blocks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walk {
     /// By hash: which serials of the block were touched.
     blocks: Vec<(u64, u128)>,

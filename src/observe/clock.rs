@@ -7,6 +7,7 @@
 use crate::decode::Rejection;
 use crate::domain::{EventTime, Span};
 use crate::limits::{CLOCK_MEMORY, CLOCK_RANK};
+use serde::{Deserialize, Serialize};
 
 /// How far ahead of the broker's append time an event may claim to be.
 const AHEAD_OF_APPEND_MAX: Span = Span::minutes(5);
@@ -14,7 +15,7 @@ const AHEAD_OF_APPEND_MAX: Span = Span::minutes(5);
 const DISTANCE_MAX: Span = Span::days(7);
 
 /// What bounds the times that producers may claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimeBound {
     /// The broker's append time: at most 5 minutes ahead of it and 7 days behind. Where a
     /// message carries none, its neighbours.
@@ -27,7 +28,7 @@ pub enum TimeBound {
 }
 
 /// The last times of one kind, in order of arrival and sorted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct RecentTimes {
     arrival: Vec<i64>,
     sorted: Vec<i64>,
@@ -68,7 +69,7 @@ impl RecentTimes {
 }
 
 /// The clock of one partition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EventClock {
     bound: TimeBound,
     allowed_lateness: Span,

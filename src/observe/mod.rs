@@ -20,6 +20,7 @@ use crate::detection::Plan;
 use crate::domain::{Event, EventTime, Kind, Span};
 use crate::measure::ValueHasher;
 use deduplication::Deduplication;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ pub enum Verdict {
 }
 
 /// One minute (say) of one partition, measured: one table per group of the plan.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SealedPane {
     /// Number of the pane since the epoch.
     pub pane: i64,
@@ -65,13 +66,22 @@ pub struct Progress {
     pub sealed_before: i64,
     /// The panes sealed since the last time, oldest first; empty ones are left out.
     pub panes: Vec<SealedPane>,
-    /// The offset at which the oldest open pane began: reading again from here gives the same
-    /// open panes.
-    pub resume_offset: i64,
+    /// Where the oldest open pane began: reading again from there gives the same open panes.
+    pub resume: Resume,
+}
+
+/// Where the reading of a partition can go on: the clock as it was when this message was to be read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Resume {
+    /// The message's offset.
+    pub offset: i64,
+    clock: EventClock,
+    sealed_before: Option<i64>,
 }
 
 struct OpenPane {
-    first_offset: i64,
+    /// Before its first event.
+    began: Resume,
     tables: Vec<PaneTable>,
     traces: Traces,
 }
@@ -103,6 +113,16 @@ impl Observer {
             next_offset: 0,
             scratch: String::new(),
             plan,
+        }
+    }
+
+    /// A partition of which everything before a message was read, in this process or another.
+    pub fn resume(plan: Arc<Plan>, settings: ObserveSettings, resume: Resume) -> Observer {
+        Observer {
+            clock: resume.clock,
+            sealed_before: resume.sealed_before,
+            next_offset: resume.offset,
+            ..Observer::new(plan, settings)
         }
     }
 
@@ -143,13 +163,17 @@ impl Observer {
         {
             return Verdict::Duplicate;
         }
-        self.clock.accept(event.time);
         let plan = &self.plan;
         let open = self.open.entry(pane).or_insert_with(|| OpenPane {
-            first_offset: offset,
+            began: Resume {
+                offset,
+                clock: self.clock.clone(),
+                sealed_before: self.sealed_before,
+            },
             tables: plan.groups.iter().map(PaneTable::new).collect(),
             traces: Traces::default(),
         });
+        self.clock.accept(event.time);
         let missing = plan.parcels.missing(event);
         open.traces
             .note(&plan.parcels, event, missing, &self.hasher);
@@ -207,12 +231,17 @@ impl Observer {
                     traces: open.traces,
                 })
                 .collect(),
-            resume_offset: self
+            resume: self
                 .open
                 .values()
-                .map(|open| open.first_offset)
-                .min()
-                .unwrap_or(self.next_offset),
+                .map(|open| &open.began)
+                .min_by_key(|began| began.offset)
+                .cloned()
+                .unwrap_or_else(|| Resume {
+                    offset: self.next_offset,
+                    clock: self.clock.clone(),
+                    sealed_before: self.sealed_before,
+                }),
         })
     }
 

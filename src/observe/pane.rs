@@ -8,14 +8,17 @@ use ahash::RandomState;
 use compact_str::CompactString;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use serde::{Deserialize, Serialize};
 
 /// Hashes entity keys for tables. Seeded anew by every process: no result depends on it, and
 /// nobody outside can choose keys that collide.
 pub type PaneHasher = RandomState;
 
 /// Rows in the order in which their entities first appeared, columns per term of the group.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct PaneTable {
+    /// Where events are still added; what was written down is sealed.
+    #[serde(skip)]
     index: HashTable<u32>,
     keys: Vec<EntityKey>,
     classes: Vec<u8>,

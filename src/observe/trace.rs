@@ -11,6 +11,7 @@
 use crate::detection::{Missing, ParcelNeeds};
 use crate::domain::{Action, Event, EventTime, Kind, Member, Outcome, Relation, Text};
 use crate::measure::ValueHasher;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 /// Roles that handle parcels or follow them for others: that one of them looks at a parcel does
@@ -42,7 +43,7 @@ const DIVERTING_WORDS: [&str; 9] = [
 const TEACHING_SHARE: u64 = 16;
 
 /// An event cut down to what is needed later.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Trace {
     /// When it happened.
     pub time: EventTime,
@@ -69,7 +70,7 @@ pub struct Trace {
 }
 
 /// The traces of one pane of one partition.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Traces {
     text: String,
     members: Vec<(Member, u32, u32)>,

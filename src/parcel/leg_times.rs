@@ -4,6 +4,8 @@
 //! distribution is robust (quantiles, not moments) and depends on no order.
 
 use crate::domain::Span;
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 const PER_OCTAVE: u32 = 4;
 pub(super) const BUCKETS: usize = 96;
@@ -13,8 +15,9 @@ pub(super) const LEGS_MIN: u64 = 200;
 const MARGIN: i32 = 2 * PER_OCTAVE as i32;
 
 /// A distribution of leg times.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct LegTimes {
+    #[serde(with = "BigArray")]
     counts: [u32; BUCKETS],
     legs: u64,
 }

@@ -46,9 +46,11 @@ use crate::limits::{
     PLACES_MAX, STEPS_MAX,
 };
 use crate::observe::{Trace, Traces};
+use crate::saved;
 use names::{NOBODY, Name, Names};
 use outside::{Outside, Outsides};
 use relation::Orgs;
+use serde::{Deserialize, Serialize};
 use spot::{CLOCK_HOURS, FADES, Spot};
 use std::collections::{HashMap, VecDeque};
 use table::{Parcel, Table};
@@ -91,7 +93,7 @@ pub struct ParcelsEvicted {
 }
 
 /// A leg that cannot be, until it is told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Held {
     leg: Leg,
     carrier: Name,
@@ -101,6 +103,7 @@ struct Held {
 pub type ParcelSink<'s> = &'s mut dyn FnMut(&Event<'_>, Missing);
 
 /// What is known of parcels.
+#[derive(Serialize, Deserialize)]
 pub struct Parcels {
     wants_transit: bool,
     wants_diversion: bool,
@@ -122,7 +125,9 @@ pub struct Parcels {
     outsides: Outsides,
     walks: Walks,
     transits: Transits,
+    #[serde(serialize_with = "saved::map")]
     at_place: HashMap<Name, Spot, ahash::RandomState>,
+    #[serde(serialize_with = "saved::map")]
     with_carrier: HashMap<Name, Spot, ahash::RandomState>,
     held: VecDeque<Held>,
     /// The last pane began in this quarter of a day.

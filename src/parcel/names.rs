@@ -4,6 +4,7 @@ use ahash::RandomState;
 use compact_str::CompactString;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use serde::{Deserialize, Serialize};
 
 /// A name's number; 0 is no name, or one for which there was no room.
 pub(super) type Name = u32;
@@ -11,13 +12,36 @@ pub(super) type Name = u32;
 pub(super) const NOBODY: Name = 0;
 
 /// Up to a bound of names. Numbers are given out in the order in which names come.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "SavedNames")]
 pub(super) struct Names {
+    #[serde(skip)]
     index: HashTable<Name>,
+    #[serde(skip)]
     hasher: RandomState,
     all: Vec<CompactString>,
     names_max: usize,
     overflow: u64,
+}
+
+/// Names, as they are written down.
+#[derive(Deserialize)]
+struct SavedNames {
+    all: Vec<CompactString>,
+    names_max: usize,
+    overflow: u64,
+}
+
+impl From<SavedNames> for Names {
+    fn from(saved: SavedNames) -> Names {
+        let mut names = Names {
+            all: saved.all,
+            overflow: saved.overflow,
+            ..Names::new(saved.names_max)
+        };
+        names.build_index();
+        names
+    }
 }
 
 impl Names {
@@ -103,6 +127,11 @@ impl Names {
             }
         }
         self.all = kept;
+        self.build_index();
+        moved_to
+    }
+
+    fn build_index(&mut self) {
         self.index.clear();
         for number in 1..self.all.len() {
             let (all, hasher) = (&self.all, &self.hasher);
@@ -110,7 +139,6 @@ impl Names {
             let own = number as Name;
             self.index.insert_unique(hash(&own), own, hash);
         }
-        moved_to
     }
 
     pub(super) fn bytes(&self) -> usize {

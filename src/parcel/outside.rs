@@ -6,6 +6,7 @@
 use super::names::Name;
 use crate::domain::{EventTime, Span};
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// How long before a change an access is remembered.
@@ -14,7 +15,7 @@ pub(super) const REMEMBERED: Span = Span::hours(72);
 const ACTORS_MAX: usize = 64;
 
 /// An access out of relation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Outside {
     pub(super) time: EventTime,
     pub(super) shipment: u64,
@@ -42,14 +43,40 @@ impl Outside {
 }
 
 /// The accesses remembered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "SavedOutsides")]
 pub(super) struct Outsides {
     /// Number of the latest access to each shipment.
+    #[serde(skip)]
     latest: HashTable<u64>,
     all: VecDeque<Outside>,
     front: u64,
     accesses_max: usize,
     evicted: u64,
+}
+
+/// The same, as it is written down.
+#[derive(Deserialize)]
+struct SavedOutsides {
+    all: VecDeque<Outside>,
+    front: u64,
+    accesses_max: usize,
+    evicted: u64,
+}
+
+impl From<SavedOutsides> for Outsides {
+    fn from(saved: SavedOutsides) -> Outsides {
+        let mut outsides = Outsides {
+            front: saved.front,
+            evicted: saved.evicted,
+            ..Outsides::new(saved.accesses_max)
+        };
+        for access in saved.all {
+            let latest = outsides.latest(access.shipment);
+            outsides.append(access, latest);
+        }
+        outsides
+    }
 }
 
 impl Outsides {
@@ -98,6 +125,11 @@ impl Outsides {
         }
         let latest = self.latest(access.shipment);
         access.before = latest.map_or(0, |number| number + 1);
+        self.append(access, latest);
+        true
+    }
+
+    fn append(&mut self, access: Outside, latest: Option<u64>) {
         let number = self.front + self.all.len() as u64;
         self.all.push_back(access);
         let (all, front) = (&self.all, self.front);
@@ -115,7 +147,6 @@ impl Outsides {
                     });
             }
         }
-        true
     }
 
     /// The shipment was changed at `time` by this actor: tells `each` of everybody else who had

@@ -8,13 +8,15 @@
 
 use super::names::{NOBODY, Name};
 use crate::domain::Relation;
+use crate::saved;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
 /// Votes before a majority is believed.
 const VOTES_MIN: u32 = 2;
 const VOTES_MAX: u32 = 1_000;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Vote {
     org: Name,
     votes: u32,
@@ -37,11 +39,14 @@ impl Vote {
 }
 
 /// Whose organisation is whose.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Orgs {
+    #[serde(serialize_with = "saved::map")]
     of_sellers: HashMap<Name, Vote, ahash::RandomState>,
+    #[serde(serialize_with = "saved::map")]
     of_carriers: HashMap<Name, Vote, ahash::RandomState>,
     /// Organisations that were a seller's or a carrier's.
+    #[serde(serialize_with = "saved::set")]
     trading: HashSet<Name, ahash::RandomState>,
 }
 

@@ -7,6 +7,8 @@
 
 use super::names::Name;
 use crate::domain::Span;
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 /// Everything fades by half in this time.
 pub(super) const FADES: Span = Span::hours(6);
@@ -25,7 +27,7 @@ const DEVIATION_MAX: i32 = 32;
 pub(super) const CLOCK_HOURS: [i64; 6] = [1, 2, 8, -1, -2, -8];
 
 /// What happens lately.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Spot {
     legs: u32,
     impossible: u32,
@@ -33,6 +35,7 @@ pub(super) struct Spot {
     sellers: [u64; 2],
     /// How many impossible legs would be ordinary if the clock was wrong by so much.
     clock: [u32; CLOCK_HOURS.len()],
+    #[serde(with = "BigArray")]
     deviations: [u16; 2 * DEVIATION_MAX as usize + 1],
 }
 

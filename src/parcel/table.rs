@@ -7,10 +7,11 @@
 use super::names::{NOBODY, Name};
 use crate::domain::EventTime;
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// What is remembered of a parcel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Parcel {
     /// Keyed hash of the shipment. Two parcels of one hash are one parcel: with two million of
     /// them that happens once in ten million hubs.
@@ -52,14 +53,40 @@ impl Parcel {
 }
 
 /// The parcels remembered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "SavedTable")]
 pub(super) struct Table {
+    #[serde(skip)]
     index: HashTable<u64>,
     parcels: VecDeque<Parcel>,
     /// Number of the parcel at the front.
     front: u64,
     parcels_max: usize,
     evicted: u64,
+}
+
+/// The same, as it is written down.
+#[derive(Deserialize)]
+struct SavedTable {
+    parcels: VecDeque<Parcel>,
+    front: u64,
+    parcels_max: usize,
+    evicted: u64,
+}
+
+impl From<SavedTable> for Table {
+    fn from(saved: SavedTable) -> Table {
+        let mut table = Table {
+            front: saved.front,
+            evicted: saved.evicted,
+            ..Table::new(saved.parcels_max)
+        };
+        saved
+            .parcels
+            .into_iter()
+            .for_each(|parcel| table.append(parcel));
+        table
+    }
 }
 
 impl Table {
@@ -98,6 +125,10 @@ impl Table {
             self.pop();
             self.evicted += 1;
         }
+        self.append(parcel);
+    }
+
+    fn append(&mut self, parcel: Parcel) {
         let number = self.front + self.parcels.len() as u64;
         self.parcels.push_back(parcel);
         let (parcels, front) = (&self.parcels, self.front);

@@ -26,6 +26,8 @@ use super::names::{NOBODY, Name};
 use super::spot::Spot;
 use crate::domain::{EventTime, Span};
 use crate::limits::{LEG_TIMES_MAX, PLACES_MAX, STEPS_MAX};
+use crate::saved;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// A transition is usual from one in so many on.
@@ -52,7 +54,7 @@ const NEW_WAY_AGE: Span = Span::days(7);
 const REPEAT_MAX: Span = Span::minutes(10);
 
 /// From one scan of a parcel to the next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Leg {
     pub(super) from: u8,
     pub(super) to: u8,
@@ -66,7 +68,7 @@ pub(super) struct Leg {
 }
 
 /// A transition that was impossible so far.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct NewWay {
     since: EventTime,
     /// Which sellers made it, as a bit each.
@@ -93,7 +95,7 @@ impl Leg {
 }
 
 /// A way from one step to another on which one or two reads were missed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Way {
     first: u8,
     second: Option<u8>,
@@ -116,21 +118,27 @@ impl Way {
 type Pooled<K> = HashMap<K, LegTimes, ahash::RandomState>;
 
 /// What is known of legs.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Transits {
     /// How often a step followed another.
     followed: Vec<u64>,
     /// How often parcels went on from a step, or came to rest there.
     left: [u64; STEPS_MAX],
+    #[serde(serialize_with = "saved::map")]
     new_ways: HashMap<(u8, u8), NewWay, ahash::RandomState>,
     read: [u64; STEPS_MAX],
     unread: [u64; STEPS_MAX],
     /// As they were when last looked for.
+    #[serde(serialize_with = "saved::map")]
     ways: HashMap<(u8, u8), Way, ahash::RandomState>,
+    #[serde(serialize_with = "saved::map")]
     times: Pooled<(u8, u8)>,
+    #[serde(serialize_with = "saved::map")]
     of_routes: Pooled<(u8, u8, Name)>,
+    #[serde(serialize_with = "saved::map")]
     of_places: Pooled<(u16, u16)>,
     /// How much longer the legs of a kind take lately.
+    #[serde(serialize_with = "saved::map")]
     lately: HashMap<(u8, u8), Spot, ahash::RandomState>,
     left_place: Vec<u64>,
     reached_place: Vec<u64>,

@@ -13,6 +13,8 @@
 
 use super::names::Name;
 use crate::domain::{EventTime, Span};
+use crate::saved;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// False alarms a day, over all actors.
@@ -25,7 +27,7 @@ const CHANGES_INITIAL: f64 = 1.0;
 /// A walk is forgotten when nothing has raised it for so long.
 const FORGOTTEN: Span = Span::days(14);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Walk {
     height: f64,
     changes: u64,
@@ -33,8 +35,9 @@ struct Walk {
 }
 
 /// The walks of all actors that are above zero.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Walks {
+    #[serde(serialize_with = "saved::map")]
     of_actors: HashMap<Name, Walk, ahash::RandomState>,
     touches: f64,
     changes: f64,

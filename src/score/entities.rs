@@ -8,11 +8,12 @@ use ahash::RandomState;
 use compact_str::CompactString;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use serde::{Deserialize, Serialize};
 
 /// Pools that the small entities of a class are spread over.
 pub(super) const POOLS: usize = 32;
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Entity {
     pub(super) key: EntityKey,
     pub(super) class: u8,
@@ -36,28 +37,40 @@ pub(super) fn maturity(since: EventTime, now: EventTime) -> Maturity {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(from = "SavedEntities")]
 pub(super) struct Entities {
+    #[serde(skip)]
     index: HashTable<u32>,
+    #[serde(skip)]
     hasher: RandomState,
-    pool_hasher: ValueHasher,
     all: Vec<Entity>,
     classes: Vec<CompactString>,
     forgotten: u64,
 }
 
-impl Entities {
-    pub(super) fn new(pool_hasher: ValueHasher) -> Entities {
-        Entities {
-            index: HashTable::new(),
-            hasher: RandomState::new(),
-            pool_hasher,
-            all: Vec::new(),
-            classes: Vec::new(),
-            forgotten: 0,
-        }
-    }
+/// The same, as it is written down.
+#[derive(Deserialize)]
+struct SavedEntities {
+    all: Vec<Entity>,
+    classes: Vec<CompactString>,
+    forgotten: u64,
+}
 
+impl From<SavedEntities> for Entities {
+    fn from(saved: SavedEntities) -> Entities {
+        let mut entities = Entities {
+            all: saved.all,
+            classes: saved.classes,
+            forgotten: saved.forgotten,
+            ..Entities::default()
+        };
+        entities.build_index();
+        entities
+    }
+}
+
+impl Entities {
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
@@ -74,16 +87,23 @@ impl Entities {
         self.forgotten
     }
 
-    /// The entities of a pane's rows; those not seen before are born.
-    pub(super) fn of_pane(&mut self, table: &PaneTable, at: EventTime, into: &mut Vec<u32>) {
+    /// The entities of a pane's rows; those not seen before are born, into the pool that `hasher`
+    /// says.
+    pub(super) fn of_pane(
+        &mut self,
+        table: &PaneTable,
+        at: EventTime,
+        hasher: &ValueHasher,
+        into: &mut Vec<u32>,
+    ) {
         into.clear();
         for row in table.rows() {
             let class = self.class(row.class);
-            let (all, hasher) = (&mut self.all, &self.hasher);
+            let (all, own) = (&mut self.all, &self.hasher);
             let entry = self.index.entry(
-                hasher.hash_one(row.key),
+                own.hash_one(row.key),
                 |entity| all[*entity as usize].key == *row.key,
-                |entity| hasher.hash_one(&all[*entity as usize].key),
+                |entity| own.hash_one(&all[*entity as usize].key),
             );
             let number = match entry {
                 Entry::Occupied(found) => *found.get(),
@@ -94,7 +114,7 @@ impl Entities {
                         key: row.key.clone(),
                         class,
                         classed: EventTime::MIN,
-                        pool: (self.pool_hasher.hash(row.key) % POOLS as u64) as u8,
+                        pool: (hasher.hash(row.key) % POOLS as u64) as u8,
                         first_seen: at,
                         last_seen: at,
                     });
@@ -164,6 +184,10 @@ impl Entities {
             marks[row - 1]
         });
         self.forgotten += (before - self.all.len()) as u64;
+        self.build_index();
+    }
+
+    fn build_index(&mut self) {
         self.index.clear();
         for (number, entity) in self.all.iter().enumerate() {
             let (all, hasher) = (&self.all, &self.hasher);

@@ -16,8 +16,9 @@ use crate::limits::FINDING_P_MAX;
 use crate::measure::{ANY, Sketch, ValueHasher};
 use crate::observe::PaneTable;
 use crate::statistics::PValue;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum Baselines {
     Rate(RateSeries),
     Sum(SumSeries),
@@ -31,7 +32,7 @@ enum Baselines {
     Rule(RuleSeries, u64),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct JudgedSeries {
     id: SeriesId,
     baselines: Baselines,
@@ -40,7 +41,7 @@ struct JudgedSeries {
 }
 
 /// All state of one group.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct GroupJudge {
     entities: Entities,
     windows: Vec<Window>,
@@ -48,14 +49,15 @@ pub(super) struct GroupJudge {
     group: GroupId,
     day: i64,
     /// The entities of the pane being merged.
+    #[serde(skip)]
     rows: Vec<u32>,
 }
 
 impl GroupJudge {
-    pub(super) fn new(plan: &Plan, group: GroupId, hasher: ValueHasher) -> GroupJudge {
+    pub(super) fn new(plan: &Plan, group: GroupId) -> GroupJudge {
         let spec = &plan.groups[group];
         GroupJudge {
-            entities: Entities::new(hasher),
+            entities: Entities::default(),
             windows: spec
                 .windows
                 .iter()
@@ -111,11 +113,11 @@ impl GroupJudge {
     }
 
     /// Adds a pane that began then.
-    pub(super) fn merge(&mut self, table: &PaneTable, begins: EventTime) {
+    pub(super) fn merge(&mut self, table: &PaneTable, begins: EventTime, hasher: &ValueHasher) {
         if table.is_empty() {
             return;
         }
-        self.entities.of_pane(table, begins, &mut self.rows);
+        self.entities.of_pane(table, begins, hasher, &mut self.rows);
         let entities = self.entities.len();
         self.windows
             .iter_mut()

@@ -7,31 +7,29 @@ use crate::detection::{Missing, Plan};
 use crate::domain::{Event, EventTime, Kind};
 use crate::measure::ValueHasher;
 use crate::observe::{PaneHasher, PaneTable, SealedPane, Traces};
-use crate::parcel::{Parcels, ParcelsEvicted};
+use crate::parcel::Parcels;
 
-/// What is known of parcels, and how its events are measured.
+/// How what comes of parcels is measured.
 pub(super) struct Meeting {
-    parcels: Parcels,
     hasher: ValueHasher,
     pane_hasher: PaneHasher,
     scratch: String,
 }
 
 impl Meeting {
-    /// None where the plan asks nothing of parcels.
-    pub(super) fn new(plan: &Plan, hasher: ValueHasher) -> Option<Meeting> {
-        plan.parcels.any().then(|| Meeting {
-            parcels: Parcels::new(&plan.parcels),
+    pub(super) fn new(hasher: ValueHasher) -> Meeting {
+        Meeting {
             hasher,
             pane_hasher: PaneHasher::new(),
             scratch: String::new(),
-        })
+        }
     }
 
     /// The tables, one per group, of what comes of a pane that ends at `end`.
     pub(super) fn step(
         &mut self,
         plan: &Plan,
+        parcels: &mut Parcels,
         end: EventTime,
         parts: &[SealedPane],
     ) -> Vec<PaneTable> {
@@ -47,15 +45,7 @@ impl Meeting {
                 }
             }
         };
-        self.parcels.step(end, &traces, &mut measure);
+        parcels.step(end, &traces, &mut measure);
         tables
-    }
-
-    pub(super) fn evicted(&self) -> ParcelsEvicted {
-        self.parcels.evicted()
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.parcels.bytes()
     }
 }

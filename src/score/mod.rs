@@ -18,10 +18,11 @@ use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
 use crate::measure::ValueHasher;
 use crate::observe::{Progress, SealedPane};
-use crate::parcel::ParcelsEvicted;
+use crate::parcel::{Parcels, ParcelsEvicted};
 use crate::statistics::PValue;
 use judge::GroupJudge;
 use meeting::Meeting;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use windows::gcd;
@@ -46,7 +47,7 @@ pub struct ScoreSettings {
 }
 
 /// Parts of the score that are left out to measure what they are worth. No configuration sets it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ablation {
     /// What moves a whole class at once is not taken into account.
     pub common_mode: bool,
@@ -163,13 +164,12 @@ pub struct Unseen {
 /// Receives every test as it is made.
 pub type ScoreObserver<'o> = &'o mut dyn FnMut(TestedEntity<'_>);
 
-/// Stage 2.
-pub struct Score {
-    plan: Arc<Plan>,
-    settings: ScoreSettings,
+/// What stage 2 knows: a function of the steps that it took, and all that a restart needs.
+#[derive(Serialize, Deserialize)]
+pub struct ScoreState {
     groups: Vec<GroupJudge>,
     /// What is known of parcels, where the plan asks for it.
-    meeting: Option<Meeting>,
+    parcels: Option<Parcels>,
     /// Per source partition: every pane before this one has arrived.
     partitions: BTreeMap<i32, Option<i64>>,
     pending: BTreeMap<i64, Vec<SealedPane>>,
@@ -180,12 +180,45 @@ pub struct Score {
     last_event: EventTime,
     /// Windows that began before this saw only part of their events.
     complete_from: EventTime,
+}
+
+impl ScoreState {
+    fn new(plan: &Plan) -> ScoreState {
+        ScoreState {
+            groups: (0..plan.groups.len())
+                .map(|id| GroupJudge::new(plan, id))
+                .collect(),
+            parcels: plan.parcels.any().then(|| Parcels::new(&plan.parcels)),
+            partitions: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            closed_to: None,
+            late_panes: 0,
+            last_event: EventTime::MIN,
+            complete_from: EventTime::MIN,
+        }
+    }
+}
+
+/// Stage 2.
+pub struct Score {
+    plan: Arc<Plan>,
+    settings: ScoreSettings,
+    hasher: ValueHasher,
+    meeting: Meeting,
     tick: Span,
+    state: ScoreState,
 }
 
 impl Score {
     /// A stage that knows nothing yet.
     pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Score {
+        let state = ScoreState::new(&plan);
+        Score::restore(plan, settings, state)
+    }
+
+    /// A stage that goes on where another was that had the same settings and a plan of the same
+    /// shape.
+    pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, state: ScoreState) -> Score {
         let hasher = ValueHasher::new(settings.hash_key);
         let tick = plan
             .series
@@ -194,20 +227,18 @@ impl Score {
             .fold(0, gcd)
             .max(plan.pane.0);
         Score {
-            groups: (0..plan.groups.len())
-                .map(|id| GroupJudge::new(&plan, id, hasher))
-                .collect(),
-            meeting: Meeting::new(&plan, hasher),
-            partitions: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            closed_to: None,
-            late_panes: 0,
-            last_event: EventTime::MIN,
-            complete_from: EventTime::MIN,
+            meeting: Meeting::new(hasher),
             tick: Span(tick),
+            hasher,
             plan,
             settings,
+            state,
         }
+    }
+
+    /// What it knows.
+    pub fn state(&self) -> &ScoreState {
+        &self.state
     }
 
     /// Goes on with a plan that differs from the one before in its policies and in the content of
@@ -219,12 +250,12 @@ impl Score {
     /// A source partition joins: from now on panes wait for it. One that comes back has sealed
     /// every pane before `sealed_before`, and need not speak before others go on.
     pub fn assign(&mut self, partition: i32, sealed_before: Option<i64>) {
-        self.partitions.insert(partition, sealed_before);
+        self.state.partitions.insert(partition, sealed_before);
     }
 
     /// A source partition leaves: panes no longer wait for it.
     pub fn revoke(&mut self, partition: i32) {
-        self.partitions.remove(&partition);
+        self.state.partitions.remove(&partition);
     }
 
     /// Takes what a partition has sealed, and judges every window that is complete by now.
@@ -239,59 +270,67 @@ impl Score {
         progress: Progress,
         observer: Option<ScoreObserver<'_>>,
     ) -> Vec<Judgement> {
-        self.partitions
-            .insert(partition, Some(progress.sealed_before));
+        let known = self.state.partitions.entry(partition).or_default();
+        // Who reads again from where it was sends again what is here already.
+        let arrived = known.unwrap_or(i64::MIN);
+        *known = (*known).max(Some(progress.sealed_before));
         for pane in progress.panes {
-            self.pending.entry(pane.pane).or_default().push(pane);
+            if pane.pane >= arrived {
+                self.state.pending.entry(pane.pane).or_default().push(pane);
+            }
         }
         // A partition that has sealed nothing holds all others back, until it speaks, is found
         // idle, or leaves.
-        let joint = self.partitions.values().copied().min().flatten();
+        let joint = self.state.partitions.values().copied().min().flatten();
         joint.map_or_else(Vec::new, |joint| self.advance(joint, observer))
     }
 
     /// Panes that came when their windows were judged already.
     pub fn late_panes(&self) -> u64 {
-        self.late_panes
+        self.state.late_panes
     }
 
     /// Panes waiting for slower partitions.
     pub fn pending_panes(&self) -> usize {
-        self.pending.len()
+        self.state.pending.len()
     }
 
     fn advance(&mut self, joint: i64, mut observer: Option<ScoreObserver<'_>>) -> Vec<Judgement> {
         let mut judgements = Vec::new();
-        let waiting = self.pending.split_off(&joint);
-        let ready = std::mem::replace(&mut self.pending, waiting);
+        let waiting = self.state.pending.split_off(&joint);
+        let ready = std::mem::replace(&mut self.state.pending, waiting);
         for (pane, parts) in ready {
             let begins = EventTime(pane * self.plan.pane.0);
             // A partition that comes from another process begins in the past. Its old panes belong
             // to windows that are judged already, and must not swell the one that is open.
-            if self.closed_to.is_some_and(|closed_to| begins < closed_to) {
-                self.late_panes += parts.len() as u64;
+            if self
+                .state
+                .closed_to
+                .is_some_and(|closed_to| begins < closed_to)
+            {
+                self.state.late_panes += parts.len() as u64;
                 continue;
             }
-            if self.closed_to.is_none() {
-                self.complete_from = begins;
-                self.closed_to = Some(begins.floor(self.tick));
+            if self.state.closed_to.is_none() {
+                self.state.complete_from = begins;
+                self.state.closed_to = Some(begins.floor(self.tick));
             }
             self.close_up_to(begins, &mut observer, &mut judgements);
-            for part in &parts {
-                for (group, table) in self.groups.iter_mut().zip(&part.tables) {
-                    group.merge(table, begins);
-                }
-            }
             let end = begins + self.plan.pane;
-            if let Some(meeting) = &mut self.meeting {
-                let tables = meeting.step(&self.plan, end, &parts);
-                for (group, table) in self.groups.iter_mut().zip(&tables) {
-                    group.merge(table, begins);
+            let state = &mut self.state;
+            let of_parcels = state
+                .parcels
+                .as_mut()
+                .map(|parcels| self.meeting.step(&self.plan, parcels, end, &parts));
+            let tables = parts.iter().map(|part| &part.tables).chain(&of_parcels);
+            for tables in tables {
+                for (group, table) in state.groups.iter_mut().zip(tables) {
+                    group.merge(table, begins, &self.hasher);
                 }
             }
-            self.last_event = end;
+            self.state.last_event = end;
         }
-        if self.closed_to.is_some() {
+        if self.state.closed_to.is_some() {
             self.close_up_to(
                 EventTime(joint * self.plan.pane.0),
                 &mut observer,
@@ -308,36 +347,38 @@ impl Score {
         observer: &mut Option<ScoreObserver<'_>>,
         judgements: &mut Vec<Judgement>,
     ) {
-        let Some(mut end) = self.closed_to else {
+        let Some(mut end) = self.state.closed_to else {
             return;
         };
         while end + self.tick <= to {
             end = end + self.tick;
-            if end > self.last_event + GAP_MAX {
+            if end > self.state.last_event + GAP_MAX {
                 end = to.floor(self.tick);
-                self.complete_from = end;
-                self.groups
+                self.state.complete_from = end;
+                self.state
+                    .groups
                     .iter_mut()
                     .for_each(GroupJudge::drop_open_windows);
                 break;
             }
-            for group in &mut self.groups {
+            for group in &mut self.state.groups {
                 group.close(
                     &self.plan,
                     &self.settings,
                     end,
-                    self.complete_from,
+                    self.state.complete_from,
                     observer,
                     judgements,
                 );
             }
         }
-        self.closed_to = Some(end);
+        self.state.closed_to = Some(end);
     }
 
     /// Entities with baselines and entities forgotten so far, per group of the plan.
     pub fn entities(&self) -> impl Iterator<Item = (usize, u64)> {
-        self.groups
+        self.state
+            .groups
             .iter()
             .map(|group| (group.entities(), group.forgotten()))
     }
@@ -351,7 +392,7 @@ impl Score {
         threshold: &dyn Fn(SeriesId, u8, &[u64]) -> PValue,
     ) -> Vec<Unseen> {
         let mut bounds = Vec::new();
-        for group in &self.groups {
+        for group in &self.state.groups {
             group.unseen(days, &self.plan, threshold, &mut bounds);
         }
         bounds
@@ -359,15 +400,18 @@ impl Score {
 
     /// What of parcels was forgotten for want of room.
     pub fn parcels_evicted(&self) -> ParcelsEvicted {
-        self.meeting
-            .as_ref()
-            .map_or_else(ParcelsEvicted::default, Meeting::evicted)
+        let parcels = self.state.parcels.as_ref();
+        parcels.map_or_else(ParcelsEvicted::default, Parcels::evicted)
     }
 
     /// Bytes of baselines, open windows and what is known of parcels.
     pub fn state_bytes(&self) -> usize {
-        self.groups.iter().map(GroupJudge::bytes).sum::<usize>()
-            + self.meeting.as_ref().map_or(0, Meeting::bytes)
+        self.state
+            .groups
+            .iter()
+            .map(GroupJudge::bytes)
+            .sum::<usize>()
+            + self.state.parcels.as_ref().map_or(0, Parcels::bytes)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::detection::{Group, Slot};
 use crate::domain::Span;
 use crate::measure::{Sizes, Sketch, Tally};
 use crate::observe::PaneTable;
+use serde::{Deserialize, Serialize};
 
 /// Greatest common divisor; 0 is neutral.
 pub(super) fn gcd(a: i64, b: i64) -> i64 {
@@ -17,7 +18,7 @@ pub(super) fn gcd(a: i64, b: i64) -> i64 {
 const NO_ROW: u32 = u32::MAX;
 
 /// One open window. Only those that appear take room in it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Window {
     pub(super) span: Span,
     sums_per_row: usize,

@@ -1,8 +1,10 @@
 //! Sums whose result does not depend on the order of the summands.
 
+use serde::{Deserialize, Serialize};
+
 /// A sum in fixed point, 2^-32 to 2^95: merges in any order to the same bits, which a sum of
 /// floats does not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixedSum(i128);
 
 const SCALE: f64 = 4_294_967_296.0;

@@ -8,6 +8,7 @@ use super::special::{
     continued_fraction, ln_beta, ln_beta_reg, ln_beta_reg_from, ln_one_minus_exp,
 };
 use super::{PValue, Tail};
+use serde::{Deserialize, Serialize};
 
 /// Where the integral over a scattered mean is evaluated, in standard deviations, and how far apart:
 /// for a normal density sums over halves of them are exact to many digits.
@@ -15,7 +16,7 @@ const SCATTER_NODES: std::ops::RangeInclusive<i32> = -8..=14;
 const SCATTER_STEP: f64 = 0.5;
 
 /// A negative binomial distribution with `mean` > 0 and `size` (r) > 0.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct NegativeBinomial {
     mean: f64,
     size: f64,

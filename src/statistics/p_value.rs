@@ -1,11 +1,12 @@
 //! Probabilities of a tail, as a type that cannot be NaN.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A p-value, kept as its natural logarithm: 1 is 0, and 1e-300 is representable with room.
 ///
 /// Never NaN, never above 1, never below [`PValue::FLOOR`].
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct PValue {
     ln: f64,
 }
@@ -84,7 +85,7 @@ impl fmt::Debug for PValue {
 }
 
 /// The tail of a discrete distribution beyond an observed value.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Tail {
     /// Probability of the observed value or one farther out on this side.
     side: PValue,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use vigie::config::Config;
 use vigie::domain::{Alert, AlertStatus, EpisodeLabel, EventTime, Span};
-use vigie::engine::{Counts, Engine};
+use vigie::engine::{Counts, Engine, EngineSettings};
 use vigie::simulate::{Hub, Settings, to_json_line};
 
 pub(crate) const MINUTE: i64 = 60_000;
@@ -58,6 +58,11 @@ impl Scene {
             }
         }
         lines
+    }
+
+    /// What the stages need to know.
+    pub(crate) fn settings(&self) -> EngineSettings {
+        self.config.engine()
     }
 
     /// What these events raise, dealt out to so many partitions.

@@ -27,9 +27,10 @@ use crate::detection::Direction;
 use crate::domain::{EventTime, Span};
 use crate::score::entities::Entity;
 use crate::statistics::{NegativeBinomial, PValue, Tail};
+use serde::{Deserialize, Serialize};
 
 /// What is looked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Sought {
     shifts: [f64; SHIFTS],
     /// The most that one window adds to ln of a product.
@@ -57,7 +58,7 @@ const GROWTH_SPAN: Span = Span::days(30);
 /// It comes halfway down to a lower rate in so many.
 const ANCHOR_HALF_LIFE: Span = Span::days(90);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Products {
     /// Per shift.
     ln: [f32; SHIFTS],
@@ -94,7 +95,7 @@ impl Products {
 }
 
 /// The rate that an entity may have by now.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Anchor {
     rate: f32,
     /// What was expected of the last window.
@@ -125,7 +126,7 @@ impl Anchor {
 }
 
 /// All entities of one series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::score) struct CumulativeSeries {
     sought: Sought,
     rates: RateSeries,

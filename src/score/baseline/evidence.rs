@@ -7,9 +7,11 @@
 
 use crate::domain::Span;
 use crate::score::Ablation;
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 /// How fast a series learns; the same for all its entities.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(in crate::score) struct Learning {
     /// What one window keeps of the past.
     pub(in crate::score) keep: f32,
@@ -34,10 +36,13 @@ impl Learning {
 }
 
 /// Discounted sums of some amounts, the last of which is the exposure they came from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Evidence<const N: usize = 2> {
+    #[serde(with = "BigArray")]
     settled: [f32; N],
+    #[serde(with = "BigArray")]
     yesterday: [f32; N],
+    #[serde(with = "BigArray")]
     today: [f32; N],
 }
 

@@ -12,8 +12,10 @@
 
 use super::{Judged, keep_rows};
 use crate::domain::{EntityKey, EventTime, Span, first_member};
+use crate::saved;
 use crate::score::entities::Entity;
 use crate::statistics::{PValue, Tail, ln_student_upper};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// How long an edge is new.
@@ -31,7 +33,7 @@ const SIZES_MEMORY: f64 = 20_000.0;
 const WINSOR_SD: f64 = 4.0;
 
 /// ln of what edges carry in a window.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Sizes {
     n: f64,
     mean: f64,
@@ -78,7 +80,7 @@ impl Sizes {
 }
 
 /// How often contacts are new.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Novelty {
     /// Contacts that were new although their source had had some.
     surprises: f64,
@@ -93,7 +95,7 @@ impl Novelty {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Source {
     /// Windows of edges so far.
     contacts: f64,
@@ -102,10 +104,11 @@ struct Source {
 }
 
 /// All edges of one series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::score) struct FirstSeenSeries {
     /// Sources unseen for so long are forgotten.
     forget_after: Span,
+    #[serde(serialize_with = "saved::map")]
     sources: HashMap<EntityKey, Source, ahash::RandomState>,
     /// Per edge, how likely a new one was at its source when it was born; 0 before.
     chance_at_birth: Vec<f32>,

@@ -20,6 +20,8 @@ use crate::detection::Direction;
 use crate::measure::{SIZE_BUCKETS, Sizes};
 use crate::score::entities::Entity;
 use crate::statistics::{PValue, Tail, ln_student_upper};
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 /// Values of a class before it says what is small.
 const CLASS_VALUES_MIN: f64 = 200.0;
@@ -62,9 +64,10 @@ impl LocationValues<'_> {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct LocationClass {
     /// Discounted values per bucket.
+    #[serde(with = "BigArray")]
     values: [f64; SIZE_BUCKETS],
     spread: Remembered,
     /// Of windows around their entity.
@@ -135,7 +138,7 @@ fn middle(bucket: f64) -> f64 {
 }
 
 /// All entities of one series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::score) struct LocationSeries {
     direction: Direction,
     trials_min: u64,

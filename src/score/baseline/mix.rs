@@ -18,6 +18,7 @@ use crate::score::class::CommonModeSketch;
 use crate::score::entities::Entity;
 use crate::statistics::{BetaBinomial, PValue, Tail};
 use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
 
 /// Categories of a class that are told apart; further ones are one.
 const CATEGORIES_MAX: usize = 40;
@@ -48,7 +49,7 @@ pub(in crate::score) struct MixValues<'v> {
     pub(in crate::score) hits: Vec<(&'v str, u64)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct MixClass {
     names: Vec<CompactString>,
     /// Discounted hits per category, and trials.
@@ -72,7 +73,7 @@ impl Default for MixClass {
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct MixBaseline {
     trials: Evidence<1>,
     /// Per category of the class, as far as any occurred.
@@ -80,7 +81,7 @@ struct MixBaseline {
 }
 
 /// All entities of one series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::score) struct MixSeries {
     trials_min: u64,
     learning: Learning,

@@ -9,6 +9,7 @@
 //! with the law's chance of one, over those with one, weighted with its chance of more.
 
 use crate::statistics::{FixedSum, NegativeBinomial, PValue, Tail};
+use serde::{Deserialize, Serialize};
 
 /// What the factor of 1 at the beginning stands for, in weights as they are added.
 const PRIOR: f64 = 2.0;
@@ -32,7 +33,7 @@ impl Ones {
 }
 
 /// What a class knows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct OneInflation {
     sums: [f64; 2],
 }

@@ -7,6 +7,7 @@
 //! squares of the squared deviations, discounted per window.
 
 use crate::statistics::FixedSum;
+use serde::{Deserialize, Serialize};
 
 /// Nothing is steadier than 5 % from window to window.
 const QUADRATIC_MIN: f64 = 0.0025;
@@ -27,7 +28,7 @@ const WINSOR_SD: f64 = 5.0;
 const WINSOR_SCALES: f64 = 4.0;
 
 /// The two parts.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Overdispersion {
     pub(super) linear: f64,
     pub(super) quadratic: f64,
@@ -97,7 +98,7 @@ impl Deviations {
 }
 
 /// What a class has learnt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct ClassOverdispersion {
     sums: [f64; 5],
     pub(super) fit: Overdispersion,
@@ -148,7 +149,7 @@ impl ClassOverdispersion {
 }
 
 /// An entity's own quadratic part, shrunk to its class's.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct OwnOverdispersion {
     /// Weighted excess, and weight.
     sums: [f32; 2],

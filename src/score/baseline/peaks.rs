@@ -9,6 +9,7 @@
 
 use crate::domain::Span;
 use crate::statistics::{PValue, Tail};
+use serde::{Deserialize, Serialize};
 
 /// Days on which a count must have been reached to be known.
 const PEAK_DAYS: usize = 3;
@@ -31,7 +32,7 @@ const PEAK_KEEP: f32 = 0.97;
 pub(super) const YOUNG_DAY: Span = Span::hours(6);
 
 /// The largest counts of an entity's days, as they are and over the level of their window.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Peaks {
     /// Of the days before, largest first.
     days: [[f32; PEAK_DAYS]; 2],

@@ -15,8 +15,11 @@
 use super::evidence::Learning;
 use super::{Judged, keep_rows};
 use crate::domain::{EntityKey, Span, first_member};
+use crate::saved;
 use crate::score::entities::Entity;
 use crate::statistics::{PValue, Tail};
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 use std::collections::HashMap;
 
 /// Those less likely than this in one window are learnt as one contact together.
@@ -29,7 +32,7 @@ const BINS: usize = 48;
 const CONTACTS_MIN: f64 = 1e-3;
 
 /// How often an entity appeared: windows, as of the beginning of the day, and since.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Contacts {
     source: u32,
     settled: f32,
@@ -48,8 +51,9 @@ impl Contacts {
 }
 
 /// Contacts of a source, summed over those that had about as many.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Urn {
+    #[serde(with = "BigArray")]
     mass: [f64; BINS],
 }
 
@@ -84,10 +88,11 @@ fn bin_of(contacts: f64) -> usize {
 }
 
 /// All entities of one series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::score) struct RareSeries {
     keep_of_day: f32,
     contacts: Vec<Contacts>,
+    #[serde(serialize_with = "saved::map")]
     sources: HashMap<EntityKey, u32, ahash::RandomState>,
     /// Per source, what was settled when the day began.
     settled: Vec<Urn>,

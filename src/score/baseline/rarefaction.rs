@@ -3,6 +3,8 @@
 //! Who looks at three parcels has seen each for the first time, who looks at three hundred comes back
 //! to some; of many numbers more have a neighbour among them than of few.
 
+use serde::{Deserialize, Serialize};
+
 /// Total trials before a class has a share.
 const CLASS_TRIALS_MIN: f64 = 200.0;
 /// Doublings of n that are told apart.
@@ -19,7 +21,7 @@ const BEYOND: f64 = 1.0;
 const SHARE_MIN: f64 = 1e-5;
 
 /// What was seen of windows of so many trials, discounted.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Cell {
     hits: f64,
     /// As many as were independent.
@@ -55,7 +57,7 @@ impl Cell {
 }
 
 /// What a class showed at each n.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Shares {
     doublings: [Cell; DOUBLINGS],
 }

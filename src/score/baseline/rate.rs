@@ -25,6 +25,7 @@ use crate::score::class::{
 };
 use crate::score::entities::Entity;
 use crate::statistics::{NegativeBinomial, PValue, Tail};
+use serde::{Deserialize, Serialize};
 
 /// Less than this is never expected.
 const MEAN_MIN: f64 = 1e-6;
@@ -37,7 +38,7 @@ const SURPRISE_WEIGHT_MIN: f64 = 0.1;
 /// baseline is surprised because it knows nothing.
 const SETTLED_MIN: f64 = 0.4;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct RateBaseline {
     /// Events; windows, each as much as its level; windows.
     rate: Evidence<3>,
@@ -72,7 +73,7 @@ impl RateBaseline {
 }
 
 /// What a class has learnt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct RateClass {
     level: ClassLevel,
     overdispersion: ClassOverdispersion,
@@ -106,7 +107,7 @@ pub(in crate::score) struct Forecast {
 }
 
 /// All entities of one series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::score) struct RateSeries {
     direction: Direction,
     window: Span,

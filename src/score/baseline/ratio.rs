@@ -20,6 +20,7 @@ use super::{Judged, keep_rows, many};
 use crate::score::class::CommonModeSketch;
 use crate::score::entities::Entity;
 use crate::statistics::{BetaBinomial, FixedSum};
+use serde::{Deserialize, Serialize};
 
 /// Correlation within a window, before anything was seen.
 const WITHIN_INITIAL: f64 = 0.02;
@@ -46,7 +47,7 @@ const MEDIAN_ENTITIES: usize = 6;
 /// What it takes: a median of few moves by itself.
 const MEDIAN_SHIFT: f64 = 3.0;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct RatioClass {
     /// Discounted.
     shares: Shares,
@@ -66,7 +67,7 @@ impl Default for RatioClass {
 }
 
 /// All entities of one series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::score) struct RatioSeries {
     trials_min: u64,
     learning: Learning,

@@ -16,6 +16,7 @@ use super::{Judged, keep_rows};
 use crate::measure::Arrivals;
 use crate::score::entities::Entity;
 use crate::statistics::{PValue, Tail};
+use serde::{Deserialize, Serialize};
 use statrs::function::gamma::gamma_lr;
 
 /// Gaps below which nothing is judged.
@@ -32,14 +33,14 @@ const REGULAR_BELOW: f64 = 1e-4;
 const PRIOR_WINDOWS: f64 = 500.0;
 const PRIOR_TURNS: f64 = 0.5;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Class {
     turns: f64,
     windows: f64,
 }
 
 /// All entities of one series.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::score) struct RegularSeries {
     was_regular: Vec<bool>,
     classes: Vec<Class>,

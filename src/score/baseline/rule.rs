@@ -4,13 +4,14 @@
 //! entity at all meets it in a window, from how often that has happened.
 
 use crate::statistics::{PValue, Tail};
+use serde::{Deserialize, Serialize};
 
 /// Windows without a touch that stand for knowing nothing, and touches beside them.
 const PRIOR_WINDOWS: f64 = 240.0;
 const PRIOR_TOUCHES: f64 = 0.5;
 
 /// One rule.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::score) struct RuleSeries {
     touches: f64,
     windows: f64,

@@ -7,6 +7,8 @@
 //! `design / n + within`, a line in 1 / n, which is fitted by weighted least squares. Taken for one
 //! number the first would pass for the second, and nobody's large window could tell anything.
 
+use serde::{Deserialize, Serialize};
+
 /// Windows that the guess at the beginning stands for.
 const INITIAL_WINDOWS: f64 = 20.0;
 /// Trials of those windows.
@@ -22,7 +24,7 @@ const MEMORY: f64 = 0.998;
 const SQUARE_MAX: f64 = 16.0;
 
 /// A running mean that starts at a guess.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Remembered {
     sum: f64,
     windows: f64,
@@ -40,7 +42,7 @@ impl Remembered {
 }
 
 /// Weighted sums of 1, n, n², y and n y, where y is n times a window's squared deviation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Scatter {
     sums: [f64; 5],
 }

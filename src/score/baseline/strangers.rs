@@ -5,6 +5,7 @@
 //! is learnt from such entities: counts less one are negative binomial, by their moments.
 
 use crate::statistics::{FixedSum, NegativeBinomial, Tail};
+use serde::{Deserialize, Serialize};
 
 /// Events from which on an entity has a rate of its own.
 pub(super) const STRANGER_EVENTS: f64 = 10.0;
@@ -22,7 +23,7 @@ pub(super) struct Counts {
 }
 
 /// What a class knows of those who have hardly been seen yet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Strangers {
     counts: f64,
     sum: f64,

@@ -32,6 +32,8 @@ use super::{Judged, keep_rows};
 use crate::measure::{SIZE_BUCKETS, Sizes};
 use crate::score::entities::Entity;
 use crate::statistics::{FixedSum, NegativeBinomial, PValue, Tail, compound_upper};
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 /// Summands that the mean size of the class stands for.
 const LENT_SUMMANDS: f64 = 20.0;
@@ -93,9 +95,10 @@ impl Doubted {
 }
 
 /// What a class knows of the sizes of summands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct SizeClass {
     /// Per bucket, the discounted number of summands in it and in larger ones.
+    #[serde(with = "BigArray")]
     above: [f64; SIZE_BUCKETS],
     summands: f64,
     /// Mean size.
@@ -105,7 +108,7 @@ struct SizeClass {
 }
 
 /// All entities of one series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::score) struct SumSeries {
     learning: Learning,
     /// Sum and summands per entity.

@@ -4,6 +4,7 @@
 use super::common_mode::{CommonMode, Scatter};
 use super::season::Season;
 use crate::domain::{EventTime, Span};
+use serde::{Deserialize, Serialize};
 
 /// The class must scatter this much more than it usually does before that counts.
 const SCATTER_MARGIN: f64 = 1.3;
@@ -24,7 +25,7 @@ const USUAL_AFTER: Span = Span::days(3);
 const USUAL_AFTER_WINDOWS: f64 = 72.0;
 
 /// What a class has learnt of its level.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::score) struct ClassLevel {
     season: Season,
     /// Windows that a usual ratio of 1 stands for.

@@ -5,6 +5,7 @@
 //! hour of other days, and that on no season at all.
 
 use crate::domain::{EventTime, Span};
+use serde::{Deserialize, Serialize};
 
 const HOURS: usize = 24;
 const DAYS: usize = 7;
@@ -13,7 +14,7 @@ const STEP_MIN: f64 = 1.0 / 8.0;
 /// Visits at which a cell weighs as much as what it leans on.
 const LEAN_VISITS: f64 = 1.0;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Cell {
     ln_level: f64,
     visits: f64,
@@ -29,7 +30,7 @@ impl Cell {
 }
 
 /// The profile.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::score) struct Season {
     /// Hours of the week, or days of it.
     fine: Vec<Cell>,

@@ -3,6 +3,8 @@
 use super::UNCOUNTED;
 use super::curve::{Curve, LEVELS};
 use crate::statistics::{FixedSum, PValue, Tail};
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 /// P-values due that what is known from elsewhere stands for, at each level: what never came in n
 /// tests has a p-value of 1 / 2n (Krichevsky and Trofimov, IEEE Transactions on Information Theory
@@ -13,9 +15,10 @@ const PRIOR: f64 = 0.5;
 const PRIOR_OF_MORE: f64 = 0.05;
 
 /// What came since the last refresh; the sums do not depend on the order of entities.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Fresh {
     tests: u64,
+    #[serde(with = "BigArray")]
     below: [FixedSum; LEVELS.len()],
 }
 
@@ -42,9 +45,10 @@ impl Fresh {
 }
 
 /// What came before; it fades.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Known {
     tests: f64,
+    #[serde(with = "BigArray")]
     below: [f64; LEVELS.len()],
 }
 
@@ -67,7 +71,7 @@ impl Known {
 }
 
 /// How often p-values come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Curves {
     /// Of any value.
     of_any: Curve,
@@ -85,7 +89,7 @@ impl Curves {
 }
 
 /// What is known of some tests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Counts {
     fresh: Fresh,
     known: Known,

@@ -1,6 +1,8 @@
 //! A distribution of p-values: how often those up to each of some levels come.
 
 use crate::statistics::PValue;
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 /// P-values are counted up to each of these.
 pub(super) const LEVELS: [f64; 26] = [
@@ -15,11 +17,13 @@ const _: () = assert!(LEVELS[TREND.0] == 1e-2 && LEVELS[TREND.1] == 1e-4);
 const SLOPE_MIN: f64 = 0.6;
 
 /// A distribution of p-values.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Curve {
     /// How often p-values up to each of the levels come.
+    #[serde(with = "BigArray")]
     chances: [f64; LEVELS.len()],
     /// The logarithms of a level and of its chance, from likely to unlikely.
+    #[serde(with = "BigArray")]
     points: [(f64, f64); LEVELS.len()],
     /// The exponent of p below the last level: less than 1 where small p-values come the more often
     /// the smaller they are.

@@ -2,8 +2,10 @@
 //! is looked for.
 
 use super::{Stratum, UNCOUNTED};
+use crate::saved;
 use crate::statistics::Tail;
 use ahash::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Of the tests of a day that say so little or less of an entity of which less than one was expected,
@@ -25,7 +27,7 @@ pub(super) enum Verdict {
 }
 
 /// An entity's tests of today that were rare.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Rare {
     tests: u32,
     /// The one that counts.
@@ -33,8 +35,9 @@ struct Rare {
 }
 
 /// The rare tests of a series today, by entity.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct LeftOut {
+    #[serde(serialize_with = "saved::map")]
     today: HashMap<usize, Rare, RandomState>,
 }
 

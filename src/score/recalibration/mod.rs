@@ -22,10 +22,12 @@ mod curve;
 mod left_out;
 
 use crate::domain::{EventTime, Maturity, Span};
+use crate::saved;
 use crate::statistics::{PValue, Tail, magnitude};
 use ahash::RandomState;
 use counts::{Counts, Curves};
 use left_out::{LeftOut, Verdict};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// P-values are counted from here on.
@@ -37,7 +39,7 @@ const YOUNG_MEMORY: f64 = 1.0 / 3.0;
 const REFRESH: Span = Span::HOUR;
 
 /// Which tests are alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Stratum {
     class: u8,
     maturity: Maturity,
@@ -60,8 +62,9 @@ impl Stratum {
 }
 
 /// One series.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Recalibration {
+    #[serde(serialize_with = "saved::map")]
     strata: HashMap<Stratum, Counts, RandomState>,
     classes: Vec<Counts>,
     whole: Counts,

@@ -17,7 +17,7 @@ where
     S: Serializer,
 {
     let mut all: Vec<(&K, &V)> = map.iter().collect();
-    all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    all.sort_unstable_by_key(|(key, _)| *key);
     serializer.collect_map(all)
 }
 

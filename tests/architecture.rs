@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("domain", &["limits"]),
+    ("saved", &[]),
     ("statistics", &[]),
-    ("measure", &["domain", "limits"]),
+    ("measure", &["domain", "limits", "saved"]),
     ("detection", &["domain", "measure"]),
     ("decode", &["domain", "limits"]),
     (
@@ -17,13 +18,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "parcel",
-        &["domain", "limits", "measure", "detection", "observe"],
+        &[
+            "domain",
+            "limits",
+            "saved",
+            "measure",
+            "detection",
+            "observe",
+        ],
     ),
     (
         "score",
         &[
             "domain",
             "limits",
+            "saved",
             "measure",
             "statistics",
             "detection",

@@ -170,7 +170,7 @@ impl Back {
                 Vec::new()
             }
             Step::Progress(partition, progress) => {
-                self.resume.insert(partition, progress.resume.clone());
+                self.resume.insert(partition, (*progress.resume).clone());
                 self.score.step_observed(partition, progress, observer)
             }
             Step::Swap(swap) => {

@@ -67,7 +67,7 @@ pub struct Progress {
     /// The panes sealed since the last time, oldest first; empty ones are left out.
     pub panes: Vec<SealedPane>,
     /// Where the oldest open pane began: reading again from there gives the same open panes.
-    pub resume: Resume,
+    pub resume: Box<Resume>,
 }
 
 /// Where the reading of a partition can go on: the clock as it was when this message was to be read.
@@ -231,18 +231,21 @@ impl Observer {
                     traces: open.traces,
                 })
                 .collect(),
-            resume: self
-                .open
-                .values()
-                .map(|open| &open.began)
-                .min_by_key(|began| began.offset)
-                .cloned()
-                .unwrap_or_else(|| Resume {
-                    offset: self.next_offset,
-                    clock: self.clock.clone(),
-                    sealed_before: self.sealed_before,
-                }),
+            resume: Box::new(self.resume_point()),
         })
+    }
+
+    fn resume_point(&self) -> Resume {
+        self.open
+            .values()
+            .map(|open| &open.began)
+            .min_by_key(|began| began.offset)
+            .cloned()
+            .unwrap_or_else(|| Resume {
+                offset: self.next_offset,
+                clock: self.clock.clone(),
+                sealed_before: self.sealed_before,
+            })
     }
 
     /// How far event time has come; `None` before the first event.

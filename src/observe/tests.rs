@@ -150,7 +150,7 @@ fn a_gap_seals_what_was_open_and_idle_partitions_follow_the_others() {
     let pane = EventTime(START).index(Span::MINUTE);
     let step = observer.advance_idle(pane + 10).unwrap();
     assert_eq!(
-        (step.sealed_before, step.panes.len(), step.resume_offset),
+        (step.sealed_before, step.panes.len(), step.resume.offset),
         (pane + 10, 1, 20)
     );
     assert_eq!(
@@ -170,7 +170,7 @@ fn the_resume_offset_is_where_the_oldest_open_pane_began() {
     }
     let step = last.unwrap();
     let began = (step.sealed_before * 60_000 - START) / 1_000;
-    assert_eq!(step.resume_offset, began);
+    assert_eq!(step.resume.offset, began);
 }
 
 #[test]

@@ -36,5 +36,6 @@ mod saved;
 pub mod score;
 pub mod simulate;
 pub mod sink;
+pub mod snapshot;
 pub mod source;
 pub mod statistics;

@@ -71,6 +71,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
         ],
     ),
+    ("snapshot", &["domain"]),
     ("simulate", &["domain"]),
     ("evaluate", &["domain", "limits", "statistics"]),
     (

@@ -1,0 +1,336 @@
+//! The directory that snapshots stand in.
+//!
+//! A snapshot is written beside the others under a name of its own, synced, and then renamed; then
+//! the directory is synced, and only then what is older than the newest two goes. So whatever
+//! moment a crash comes at, the newest file that has a snapshot's name is whole.
+
+use super::disk::{Disk, Files};
+use super::format::{Damage, Snapshot};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Snapshots that are kept: the newest, and one to go back to should its file be damaged.
+const KEPT: usize = 2;
+const PREFIX: &str = "snapshot-";
+const BEING_WRITTEN: &str = "unfinished";
+
+/// The directory cannot be read or written.
+#[derive(Debug, Error)]
+#[error("state.directory {}: {doing} failed; it must exist, belong to vigie and have room for three snapshots", path.display())]
+pub struct SnapshotError {
+    path: PathBuf,
+    doing: &'static str,
+    source: std::io::Error,
+}
+
+/// A snapshot's file, as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub content: Result<Snapshot, Damage>,
+}
+
+/// A directory of snapshots.
+#[derive(Debug)]
+pub struct Directory<D = Files> {
+    path: PathBuf,
+    disk: D,
+}
+
+impl<D: Disk> Directory<D> {
+    /// This directory of this file system.
+    pub fn new(path: PathBuf, disk: D) -> Directory<D> {
+        Directory { path, disk }
+    }
+
+    /// Every snapshot, newest first.
+    ///
+    /// # Errors
+    /// Where the directory or a file cannot be read. What a file holds is no error.
+    pub fn find(&self) -> Result<Vec<Found>, SnapshotError> {
+        let mut numbers = self.numbers()?;
+        numbers.reverse();
+        numbers
+            .into_iter()
+            .map(|number| {
+                let name = name_of(number);
+                let bytes = self.said("reading", self.disk.read(&self.path.join(&name)))?;
+                let content = Snapshot::from_bytes(&bytes);
+                Ok(Found { name, content })
+            })
+            .collect()
+    }
+
+    /// Stores a snapshot; it is there, whatever happens, once this returns.
+    ///
+    /// # Errors
+    /// Where it cannot be written: then those before it stand.
+    pub fn store(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        let known = self.numbers()?;
+        let next = known.last().map_or(0, |number| number + 1);
+        let unfinished = self.path.join(BEING_WRITTEN);
+        let bytes = self.said("compressing", snapshot.to_bytes())?;
+        let written = self.disk.write(&unfinished, &bytes);
+        self.said("writing", written)?;
+        let synced = self.disk.sync(&unfinished);
+        self.said("syncing", synced)?;
+        let renamed = self
+            .disk
+            .rename(&unfinished, &self.path.join(name_of(next)));
+        self.said("renaming", renamed)?;
+        let synced = self.disk.sync(&self.path);
+        self.said("syncing", synced)?;
+        let older = known.len().saturating_sub(KEPT - 1);
+        for number in &known[..older] {
+            let removed = self.disk.remove(&self.path.join(name_of(*number)));
+            self.said("removing an old snapshot", removed)?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of the snapshots that are there, in order.
+    fn numbers(&self) -> Result<Vec<u64>, SnapshotError> {
+        let names = self.said("listing", self.disk.names(&self.path))?;
+        let number = |name: &String| name.strip_prefix(PREFIX)?.parse().ok();
+        let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn said<T>(
+        &self,
+        doing: &'static str,
+        outcome: std::io::Result<T>,
+    ) -> Result<T, SnapshotError> {
+        outcome.map_err(|source| SnapshotError {
+            path: Path::to_path_buf(&self.path),
+            doing,
+            source,
+        })
+    }
+}
+
+/// Of a width in which names sort as numbers do.
+fn name_of(number: u64) -> String {
+    format!("{PREFIX}{number:012}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::Header;
+    use super::super::recovery::Recovery;
+    use super::*;
+    use crate::domain::EventTime;
+    use std::collections::BTreeMap;
+    use std::io;
+
+    /// What a crash leaves of what was not synced.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Left {
+        Everything,
+        Nothing,
+        /// The first half of a file's new content, under whatever name it has by then.
+        Half,
+    }
+
+    /// A directory in memory that crashes before, and in the middle of, one operation.
+    #[derive(Clone, Debug, Default)]
+    struct Crashing {
+        names: BTreeMap<String, usize>,
+        durable_names: BTreeMap<String, usize>,
+        contents: Vec<Vec<u8>>,
+        durable: Vec<Vec<u8>>,
+        operations: usize,
+        crashes_at: Option<usize>,
+        /// Syncs do nothing, as on a disk that lies.
+        lies: bool,
+    }
+
+    fn crashed() -> io::Error {
+        io::Error::other("the power is gone")
+    }
+
+    fn short(path: &Path) -> String {
+        path.file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    impl Crashing {
+        fn step(&mut self) -> io::Result<()> {
+            self.operations += 1;
+            match self.crashes_at {
+                Some(at) if self.operations > at => Err(crashed()),
+                _ => Ok(()),
+            }
+        }
+
+        fn is_at_crash(&self) -> bool {
+            self.crashes_at == Some(self.operations)
+        }
+
+        /// After the crash.
+        fn rebooted(mut self, left: Left) -> Crashing {
+            match left {
+                Left::Everything => {}
+                Left::Nothing => {
+                    self.names.clone_from(&self.durable_names);
+                    self.contents.clone_from(&self.durable);
+                }
+                Left::Half => {
+                    for (content, durable) in self.contents.iter_mut().zip(&self.durable) {
+                        if content != durable {
+                            content.truncate(content.len() / 2);
+                        }
+                    }
+                }
+            }
+            self.crashes_at = None;
+            self
+        }
+    }
+
+    impl Disk for Crashing {
+        fn names(&self, _: &Path) -> io::Result<Vec<String>> {
+            Ok(self.names.keys().cloned().collect())
+        }
+
+        fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+            Ok(self.contents[self.names[&short(file)]].clone())
+        }
+
+        fn write(&mut self, file: &Path, bytes: &[u8]) -> io::Result<()> {
+            self.step()?;
+            let at = self.contents.len();
+            self.names.insert(short(file), at);
+            self.durable.push(Vec::new());
+            let is_torn = self.is_at_crash();
+            let written = if is_torn {
+                bytes.len() / 3
+            } else {
+                bytes.len()
+            };
+            self.contents.push(bytes[..written].to_vec());
+            if is_torn { Err(crashed()) } else { Ok(()) }
+        }
+
+        fn sync(&mut self, path: &Path) -> io::Result<()> {
+            self.step()?;
+            if self.lies {
+                return Ok(());
+            }
+            match self.names.get(&short(path)) {
+                Some(at) => self.durable[*at].clone_from(&self.contents[*at]),
+                None => self.durable_names.clone_from(&self.names),
+            }
+            Ok(())
+        }
+
+        fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+            self.step()?;
+            let at = self.names.remove(&short(from)).unwrap();
+            self.names.insert(short(to), at);
+            Ok(())
+        }
+
+        fn remove(&mut self, file: &Path) -> io::Result<()> {
+            self.step()?;
+            self.names.remove(&short(file));
+            Ok(())
+        }
+    }
+
+    fn snapshot(number: i64) -> Snapshot {
+        Snapshot {
+            header: Header {
+                closed_to: EventTime(number),
+                partitions: Vec::new(),
+                shape: Vec::new(),
+            },
+            state: vec![number as u8; 500],
+        }
+    }
+
+    fn directory(disk: Crashing) -> Directory<Crashing> {
+        Directory::new(PathBuf::from("/state"), disk)
+    }
+
+    /// The last snapshot that a program that starts now would go on from.
+    fn restored(disk: Crashing) -> Option<i64> {
+        let found = directory(disk).find().unwrap();
+        match Recovery::decide(&found, &[]) {
+            Recovery::Fresh => None,
+            Recovery::Restore { newest: at } | Recovery::RestoreOlder { older: at, .. } => {
+                let snapshot_found = found[at].content.clone().unwrap();
+                let number = snapshot_found.header.closed_to.0;
+                assert_eq!(snapshot_found, snapshot(number));
+                Some(number)
+            }
+            Recovery::Refuse(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn a_crash_at_any_operation_leaves_the_snapshot_before_it_or_the_new_one() {
+        for stored in 0..4 {
+            let mut before = directory(Crashing::default());
+            for number in 0..stored {
+                before.store(&snapshot(number)).unwrap();
+            }
+            let last = stored.checked_sub(1).filter(|last| *last >= 0);
+            for at in 1..=8 {
+                for left in [Left::Everything, Left::Nothing, Left::Half] {
+                    let mut disk = before.disk.clone();
+                    disk.crashes_at = Some(disk.operations + at);
+                    let mut after = directory(disk);
+                    let outcome = after.store(&snapshot(stored));
+                    let now = restored(after.disk.clone().rebooted(left));
+                    match outcome {
+                        Ok(()) => assert_eq!(now, Some(stored), "{stored} {at} {left:?}"),
+                        Err(_) => {
+                            assert!(now == last || now == Some(stored), "{stored} {at} {left:?}");
+                        }
+                    }
+                    // And it goes on from there.
+                    let mut again = directory(after.disk.rebooted(left));
+                    again.store(&snapshot(77)).unwrap();
+                    assert_eq!(restored(again.disk.rebooted(Left::Nothing)), Some(77));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_disk_that_lies_about_syncing_is_seen_by_this_test() {
+        let mut directory = directory(Crashing {
+            lies: true,
+            ..Crashing::default()
+        });
+        directory.store(&snapshot(1)).unwrap();
+        assert_eq!(restored(directory.disk.rebooted(Left::Nothing)), None);
+    }
+
+    #[test]
+    fn the_newest_two_are_kept_on_a_real_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(folder.path().to_path_buf(), Files);
+        assert_eq!(directory.find().unwrap(), []);
+        for number in 0..5 {
+            directory.store(&snapshot(number)).unwrap();
+        }
+        let found = directory.find().unwrap();
+        let contents: Vec<_> = found.into_iter().map(|found| found.content).collect();
+        assert_eq!(contents, [Ok(snapshot(4)), Ok(snapshot(3))]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_told_with_its_name() {
+        let mut directory = Directory::new(PathBuf::from("/nowhere/at/all"), Files);
+        let error = directory.store(&snapshot(1)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("state.directory /nowhere/at/all: listing failed"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! Snapshots of the state in a directory: written so that a crash at any moment leaves a whole one,
+//! read so that a damaged one is never taken for the state.
+//!
+//! A file is named by a number, the newest having the largest, and holds one [`Snapshot`]. The newest
+//! two are kept. What becomes of them at a start is decided by [`Recovery::decide`], from facts that
+//! were read before.
+
+mod directory;
+mod disk;
+mod format;
+mod recovery;
+
+pub use directory::{Directory, Found, SnapshotError};
+pub use disk::{Disk, Files};
+pub use format::{Damage, Header, Snapshot};
+pub use recovery::Recovery;

@@ -153,7 +153,7 @@ mod tests {
             (vec![torn, newer], Err("version 2 of the format")),
         ];
         for (contents, expected) in cases {
-            let decided = Recovery::decide(&found(contents), &lines(&["pane 60000"]));
+            let decided = Recovery::decide(&found(&contents), &lines(&["pane 60000"]));
             match (expected, decided) {
                 (Ok(expected), decided) => assert_eq!(decided, expected, "{contents:?}"),
                 (Err(part), Recovery::Refuse(why)) => assert!(why.contains(part), "{why}"),

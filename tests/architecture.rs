@@ -95,7 +95,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "domain", "limits", "observe", "engine", "config", "sink", "source",
+            "domain", "limits", "observe", "engine", "config", "snapshot", "sink", "source",
         ],
     ),
     (

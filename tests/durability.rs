@@ -71,7 +71,7 @@ fn run(
         let state = engine.save().expect("a state");
         let death = (cut + rng.random_range(0..20_000)).min(lines.len());
         feed(&mut engine, lines, &mut standing, death, &mut records);
-        engine = Engine::restore(&settings, &state).expect("the state");
+        engine = Engine::restore(&settings, 0..partitions as i32, &state).expect("the state");
         for (partition, standing) in standing.iter_mut().enumerate() {
             let resume = engine.back().resume().get(&(partition as i32));
             *standing = resume.map_or(0, |resume| resume.offset as usize);
@@ -107,8 +107,8 @@ fn a_state_that_is_cut_short_or_goes_on_is_refused() {
     let mut engine = Engine::new(&settings, 0..1);
     feed(&mut engine, &lines, &mut [0], 30_000, &mut BTreeSet::new());
     let state = engine.save().expect("a state");
-    assert!(Engine::restore(&settings, &state[..state.len() - 1]).is_err());
-    assert!(Engine::restore(&settings, &[&state[..], &[0]].concat()).is_err());
-    let again = Engine::restore(&settings, &state).expect("the state");
+    assert!(Engine::restore(&settings, 0..1, &state[..state.len() - 1]).is_err());
+    assert!(Engine::restore(&settings, 0..1, &[&state[..], &[0]].concat()).is_err());
+    let again = Engine::restore(&settings, 0..1, &state).expect("the state");
     assert!(again.save().expect("a state") == state);
 }

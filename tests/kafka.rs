@@ -3,6 +3,7 @@
 
 mod absence;
 mod configuration;
+mod durability;
 mod end_to_end;
 mod endpoints;
 mod leaving;

@@ -45,12 +45,16 @@ async fn run(config: &Config, file: Option<PathBuf>) -> Result<(), Failure> {
     let mut daemon = Daemon::start(config, file, None)
         .await
         .map_err(Failure::running)?;
+    let kept = match config.state.directory {
+        Some(_) => "it goes on from the newest snapshot, where there is one",
+        None => "without state.directory this start begins at kafka.start and learns from there",
+    };
     tracing::info!(
         address = %daemon.address(),
         brokers = config.kafka.brokers,
         topics = config.kafka.topics.join(","),
         start = ?config.kafka.start,
-        "vigie runs; baselines are kept in memory, so this start is a cold one: it begins at kafka.start and learns from there"
+        "vigie runs; {kept}"
     );
     let fault = loop {
         tokio::select! {

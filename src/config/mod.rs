@@ -17,7 +17,7 @@ pub use reader::{ConfigError, ConfigErrors};
 pub use reload::Reload;
 pub use settings::{
     AlertOutput, BaselineConfig, Config, HttpConfig, KafkaConfig, LogConfig, LogFormat, Start,
-    TimeConfig,
+    StateConfig, TimeConfig,
 };
 
 use crate::limits::CONFIG_BYTES_MAX;

@@ -95,6 +95,7 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
         kafka,
         time,
         baseline,
+        state,
         alerts,
         output,
         http,
@@ -132,6 +133,8 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
         &baseline.hash_key,
         &new.baseline.hash_key,
     );
+    differences.fixed("state.directory", &state.directory, &new.state.directory);
+    differences.fixed("state.interval", &state.interval, &new.state.interval);
     differences.fixed("alerts.topic", &output.topic, &new.output.topic);
     differences.fixed("alerts.file", &output.file, &new.output.file);
     differences.fixed("http.listen", &http.listen, &new.http.listen);
@@ -143,6 +146,7 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
         differences.fixed("kafka", kafka, &new.kafka);
         differences.fixed("time", time, &new.time);
         differences.fixed("baseline", baseline, &new.baseline);
+        differences.fixed("state", state, &new.state);
         differences.fixed("alerts", output, &new.output);
         differences.fixed("http", http, &new.http);
         differences.fixed("log", log, &new.log);

@@ -24,6 +24,8 @@ pub struct Config {
     pub time: TimeConfig,
     /// Baselines.
     pub baseline: BaselineConfig,
+    /// Where the state outlasts the process.
+    pub state: StateConfig,
     /// Thresholds.
     pub alerts: AlertSettings,
     /// Where alert records go.
@@ -92,6 +94,15 @@ pub struct BaselineConfig {
     pub forget_after: Span,
     /// Key of all hashes of identifiers.
     pub hash_key: (u64, u64),
+}
+
+/// `state`
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateConfig {
+    /// The directory that snapshots are kept in; without one, a restart begins without history.
+    pub directory: Option<PathBuf>,
+    /// Time from one snapshot to the next.
+    pub interval: Span,
 }
 
 /// Where alert records go.
@@ -185,6 +196,10 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         critical_below: 1e-3,
     };
     let mut output = AlertOutput::default();
+    let mut state = StateConfig {
+        directory: None,
+        interval: Span::minutes(5),
+    };
     let mut http = HttpConfig {
         listen: SocketAddr::from(([0, 0, 0, 0], 9477)),
         reload: false,
@@ -200,10 +215,11 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
     let mut entries = Vec::new();
     let mut policies = Vec::new();
 
-    const SECTIONS: [&str; 9] = [
+    const SECTIONS: [&str; 10] = [
         "kafka",
         "time",
         "baseline",
+        "state",
         "alerts",
         "http",
         "log",
@@ -222,6 +238,9 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         }
         if let Some(node) = root.get("baseline") {
             read_baseline(node, &mut baseline);
+        }
+        if let Some(node) = root.get("state") {
+            read_state(node, &mut state);
         }
         if let Some(node) = root.get("alerts") {
             read_alerts(node, &mut alerts, &mut output);
@@ -273,6 +292,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         kafka,
         time,
         baseline,
+        state,
         alerts,
         output,
         http,
@@ -282,6 +302,18 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         off: catalogue.off,
         policy: Arc::new(policy),
     })
+}
+
+fn read_state(node: &Node<'_>, state: &mut StateConfig) {
+    let Some(fields) = node.fields(&["directory", "interval"]) else {
+        return;
+    };
+    fields.read("directory", &mut state.directory, |node| {
+        node.text().map(|path| Some(PathBuf::from(path)))
+    });
+    fields.read("interval", &mut state.interval, |node| {
+        span(node, Span::SECOND, Span::DAY)
+    });
 }
 
 fn read_kafka(node: &Node<'_>, kafka: &mut KafkaConfig) {

@@ -5,6 +5,8 @@ use crate::alert::{AlertPolicy, Effect, Matcher, When};
 use crate::detection::{Condition, Detection, Requirement, Test};
 use crate::observe::TimeBound;
 use saphyr::{MappingOwned, ScalarOwned, YamlEmitter, YamlOwned};
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
 
 fn text(value: impl ToString) -> YamlOwned {
     YamlOwned::Value(ScalarOwned::String(value.to_string()))
@@ -50,11 +52,12 @@ impl Config {
             Start::Ago(ago) => ago.to_string(),
             Start::At(at) => at.to_string(),
         };
-        let bound = match self.time.bound {
-            TimeBound::Append => "append",
-            TimeBound::Neighbours => "neighbours",
-            TimeBound::None => "none",
-        };
+        let directory = self.state.directory.as_ref();
+        let mut state: Vec<(&str, YamlOwned)> = directory
+            .map(|directory| ("directory", text(directory.display())))
+            .into_iter()
+            .collect();
+        state.push(("interval", text(self.state.interval)));
         let mut alerts = vec![
             (
                 "false_alarms_per_day",
@@ -96,7 +99,7 @@ impl Config {
             (
                 "time",
                 map([
-                    ("bound", text(bound)),
+                    ("bound", text(bound(self.time.bound))),
                     ("allowed_lateness", text(self.time.allowed_lateness)),
                     ("pane", text(self.time.pane)),
                     ("idle_after", text(self.time.idle_after)),
@@ -110,6 +113,7 @@ impl Config {
                     ("hash_key", text("(hidden)")),
                 ]),
             ),
+            ("state", map(state)),
             ("alerts", map(alerts)),
             (
                 "http",
@@ -139,21 +143,55 @@ impl Config {
             ),
             ("policy", policy(&self.policy)),
         ]);
-        let mut yaml = String::new();
-        // Writing into a string cannot fail.
-        let _ = YamlEmitter::new(&mut yaml).dump(&(&whole).into());
+        let mut yaml = written(&whole);
         yaml.push('\n');
         yaml
     }
+
+    /// What shapes the state, a line each: state that was learnt under one shape says nothing under
+    /// another. Of the key of the hashes it has a hash.
+    pub fn shape(&self) -> Vec<String> {
+        let (key, other) = self.baseline.hash_key;
+        let mut hasher = SipHasher13::new_with_keys(key, other);
+        hasher.write(b"vigie");
+        let mut shape = vec![
+            format!("time.bound: {}", bound(self.time.bound)),
+            format!("time.allowed_lateness: {}", self.time.allowed_lateness),
+            format!("time.pane: {}", self.time.pane),
+            format!("baseline.half_life: {}", self.baseline.half_life),
+            format!("baseline.forget_after: {}", self.baseline.forget_after),
+            format!(
+                "baseline.hash_key: a key whose hash is {:x}",
+                hasher.finish128().as_u128()
+            ),
+        ];
+        shape.extend(self.plan.detections.iter().map(|detection| {
+            let yaml = written(&map(measured(detection)));
+            let lines: Vec<&str> = yaml.lines().skip(1).map(str::trim).collect();
+            format!("{}: {}", detection.name, lines.join(", "))
+        }));
+        shape
+    }
 }
 
-fn detection(detection: &Detection) -> YamlOwned {
-    let policy = &detection.policy;
-    let mut members = vec![
-        ("name", text(&detection.name)),
-        ("class", text(policy.class.name())),
-        ("entity", list(detection.entity.iter().map(text))),
-    ];
+fn written(yaml: &YamlOwned) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = YamlEmitter::new(&mut text).dump(&yaml.into());
+    text
+}
+
+fn bound(bound: TimeBound) -> &'static str {
+    match bound {
+        TimeBound::Append => "append",
+        TimeBound::Neighbours => "neighbours",
+        TimeBound::None => "none",
+    }
+}
+
+/// What a detection measures and how that is tested: all of it that shapes baselines.
+fn measured(detection: &Detection) -> Vec<(&'static str, YamlOwned)> {
+    let mut members = vec![("entity", list(detection.entity.iter().map(text)))];
     members.extend(detection.pool.map(|pool| ("pool", text(pool))));
     if !detection.conditions.is_empty() {
         members.push(("where", map(detection.conditions.iter().map(condition))));
@@ -184,6 +222,16 @@ fn detection(detection: &Detection) -> YamlOwned {
         ]),
         Test::Sum | Test::Regular | Test::FirstSeen | Test::Rare => {}
     }
+    members
+}
+
+fn detection(detection: &Detection) -> YamlOwned {
+    let policy = &detection.policy;
+    let mut members = vec![
+        ("name", text(&detection.name)),
+        ("class", text(policy.class.name())),
+    ];
+    members.extend(measured(detection));
     if !policy.enabled {
         members.push(("enabled", truth(false)));
     }

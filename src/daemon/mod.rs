@@ -2,6 +2,7 @@
 //!
 //! It can be started inside a test, on port 0, as well as by `vigie run` and `vigie demo`.
 
+mod keeper;
 mod reload;
 
 use crate::config::Config;
@@ -13,7 +14,9 @@ use crate::sink::{
     AlertSinks, FileSink, HttpServer, KafkaSink, LiveStatus, Metrics, SharedStatus, SinkError,
     serve,
 };
+use crate::snapshot::SnapshotError;
 use crate::source::{KafkaSource, OffsetStore, Subscription};
+use keeper::{Keeper, Recovered};
 use reload::Reloader;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -50,6 +53,12 @@ pub enum DaemonError {
     /// librdkafka refuses the configuration.
     #[error("the Kafka client cannot be created; see kafka.options")]
     Kafka(#[from] rdkafka::error::KafkaError),
+    /// The directory of snapshots cannot be read or written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// There is state that cannot be gone on from.
+    #[error("{0}")]
+    State(String),
     /// A thread cannot be started.
     #[error("a thread cannot be started")]
     Thread(#[from] std::io::Error),
@@ -117,19 +126,26 @@ impl Daemon {
             .map_err(|source| DaemonError::Listen { address, source })?;
 
         let wants_append_time = config.time.bound == TimeBound::Append;
-        let subscription = Subscription::new(&config.kafka, wants_append_time, epoch_time())?;
+        let mut subscription = Subscription::new(&config.kafka, wants_append_time, epoch_time())?;
         let settings = config.engine();
+        let Recovered { back, partitions } = keeper::recover(config, &settings)?;
+        subscription.resume(partitions, back.resume());
+        let offsets = subscription.offset_store();
+        let keeper = Keeper::new(config, offsets.clone(), status.clone())?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut writer = Writer {
             sinks,
-            offsets: subscription.offset_store(),
+            offsets,
             done: BTreeMap::new(),
             status: status.clone(),
             published: None,
+            keeper: keeper.clone(),
+            keep_every: Duration::from_millis(config.state.interval.0.unsigned_abs()),
+            kept: Instant::now(),
         };
-        writer.publish(&Back::new(&settings));
+        writer.publish(&back);
         reload::warn_of_expired(config);
-        let pipeline = Pipeline::start(&settings, QUEUE_MESSAGES, move |back, done| {
+        let pipeline = Pipeline::start(back, QUEUE_MESSAGES, move |back, done| {
             writer.take(back, done)
         })?;
         let idle_after = Duration::from_millis(config.time.idle_after.0.unsigned_abs());
@@ -147,7 +163,11 @@ impl Daemon {
         std::thread::Builder::new()
             .name(String::from("vigie-read"))
             .spawn(move || {
-                let outcome = source.run(&subscription, &stopping);
+                let outcome = source.run(&subscription, &stopping).map(|back| {
+                    if let Some(keeper) = &keeper {
+                        keeper.keep_last(&back);
+                    }
+                });
                 // Said before the consumer is dropped: that can block while a broker is dead.
                 let _ = tell_end.send(outcome);
                 subscription.leave();
@@ -215,6 +235,10 @@ struct Writer {
     done: BTreeMap<i32, i64>,
     status: SharedStatus,
     published: Option<Instant>,
+    /// Where there is one, it stores offsets.
+    keeper: Option<Arc<Keeper>>,
+    keep_every: Duration,
+    kept: Instant,
 }
 
 impl Writer {
@@ -234,15 +258,31 @@ impl Writer {
         }
         self.done.extend(done.resume);
         if self.sinks.is_settled() {
-            for (partition, offset) in std::mem::take(&mut self.done) {
-                self.offsets.store(partition, offset);
-            }
+            self.settled(back);
         }
         let due = self
             .published
             .is_none_or(|published| published.elapsed() >= STATUS_EVERY);
         if due || !done.alerts.is_empty() {
             self.publish(back);
+        }
+    }
+
+    /// No alert record is on its way: the work up to here is done.
+    fn settled(&mut self, back: &Back) {
+        let Some(keeper) = &self.keeper else {
+            self.store_offsets();
+            return;
+        };
+        if self.kept.elapsed() >= self.keep_every {
+            keeper.keep(back);
+            self.kept = Instant::now();
+        }
+    }
+
+    fn store_offsets(&mut self) {
+        for (partition, offset) in std::mem::take(&mut self.done) {
+            self.offsets.store(partition, offset);
         }
     }
 
@@ -259,10 +299,10 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.sinks.settle(SETTLE);
-        for (partition, offset) in std::mem::take(&mut self.done) {
-            if self.sinks.is_settled() {
-                self.offsets.store(partition, offset);
-            }
+        match &self.keeper {
+            Some(keeper) if !self.sinks.is_settled() => keeper.spoil(),
+            None if self.sinks.is_settled() => self.store_offsets(),
+            _ => {}
         }
     }
 }

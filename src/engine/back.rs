@@ -3,7 +3,7 @@
 use super::{EngineSettings, Step};
 use crate::alert::{AlertState, Alerting, Muted};
 use crate::detection::Plan;
-use crate::domain::Alert;
+use crate::domain::{Alert, EventTime};
 use crate::observe::Resume;
 use crate::parcel::ParcelsEvicted;
 use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver, ScoreState, Unseen};
@@ -129,6 +129,11 @@ impl Back {
         back.detections = saved.detections;
         back.resume = saved.resume;
         Ok(back)
+    }
+
+    /// Windows that end up to then are judged; `None` before the first pane.
+    pub fn closed_to(&self) -> Option<EventTime> {
+        self.score.closed_to()
     }
 
     /// Where the reading of each partition goes on.

@@ -62,10 +62,10 @@ impl Front {
         }
     }
 
-    /// A partition goes on where the back has it from.
+    /// Should this partition join, it goes on from there.
     pub fn resume(&mut self, partition: i32, resume: Resume) {
         let observer = Observer::resume(Arc::clone(&self.plan), self.settings, resume);
-        self.observers.insert(partition, observer);
+        self.left.insert(partition, observer);
     }
 
     /// A partition leaves: it holds nobody back any more.

@@ -68,18 +68,27 @@ impl Engine {
         engine
     }
 
-    /// Goes on from a state that [`Engine::save`] wrote; each partition is to be read on from
+    /// Goes on from a state that [`Engine::save`] wrote, reading these partitions, each from
     /// [`Back::resume`].
     ///
     /// # Errors
     /// Where the bytes are not what it wrote.
-    pub fn restore(settings: &EngineSettings, bytes: &[u8]) -> Result<Engine, StateError> {
-        let mut front = Front::new(settings);
-        let back = Back::restore(settings, bytes)?;
-        for (partition, resume) in back.resume() {
-            front.resume(*partition, resume.clone());
+    pub fn restore(
+        settings: &EngineSettings,
+        partitions: impl IntoIterator<Item = i32>,
+        bytes: &[u8],
+    ) -> Result<Engine, StateError> {
+        let mut engine = Engine {
+            front: Front::new(settings),
+            back: Back::restore(settings, bytes)?,
+        };
+        for partition in partitions {
+            if let Some(resume) = engine.back.resume().get(&partition) {
+                engine.front.resume(partition, resume.clone());
+            }
+            engine.back.take(engine.front.assign(partition));
         }
-        Ok(Engine { front, back })
+        Ok(engine)
     }
 
     /// Writes down what it knows of all that is sealed.

@@ -1,6 +1,6 @@
 //! The back on a thread of its own, behind a bounded queue.
 
-use super::{Back, EngineSettings, Step};
+use super::{Back, Step};
 use crate::score::TestedEntity;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -24,22 +24,21 @@ impl Pipeline {
     /// Starts the back; `after_step` is called on its thread with each step's records, and by
     /// being slow slows down the whole.
     pub fn start(
-        settings: &EngineSettings,
+        back: Back,
         queue: usize,
         after_step: impl FnMut(&Back, StepDone) + Send + 'static,
     ) -> std::io::Result<Pipeline> {
-        Pipeline::start_observed(settings, queue, None, after_step)
+        Pipeline::start_observed(back, queue, None, after_step)
     }
 
     /// As [`Pipeline::start`], showing every test.
     pub fn start_observed(
-        settings: &EngineSettings,
+        back: Back,
         queue: usize,
         tests: Option<TestListener>,
         after_step: impl FnMut(&Back, StepDone) + Send + 'static,
     ) -> std::io::Result<Pipeline> {
         let (sender, receiver) = sync_channel(queue);
-        let back = Back::new(settings);
         let thread = std::thread::Builder::new()
             .name(String::from("vigie-judge"))
             .spawn(move || run(back, &receiver, tests, after_step))?;

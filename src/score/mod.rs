@@ -170,8 +170,8 @@ pub struct ScoreState {
     groups: Vec<GroupJudge>,
     /// What is known of parcels, where the plan asks for it.
     parcels: Option<Parcels>,
-    /// Per source partition: every pane before this one has arrived.
-    partitions: BTreeMap<i32, Option<i64>>,
+    /// Every source partition there was.
+    partitions: BTreeMap<i32, Partition>,
     pending: BTreeMap<i64, Vec<SealedPane>>,
     /// Windows up to here are closed. `None` before the first pane.
     closed_to: Option<EventTime>,
@@ -180,6 +180,15 @@ pub struct ScoreState {
     last_event: EventTime,
     /// Windows that began before this saw only part of their events.
     complete_from: EventTime,
+}
+
+/// What came of a source partition.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Partition {
+    /// Every pane before this one has arrived.
+    sealed_before: Option<i64>,
+    /// Panes wait for it.
+    is_assigned: bool,
 }
 
 impl ScoreState {
@@ -218,7 +227,11 @@ impl Score {
 
     /// A stage that goes on where another was that had the same settings and a plan of the same
     /// shape.
-    pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, state: ScoreState) -> Score {
+    pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, mut state: ScoreState) -> Score {
+        // Who reads which partition is for whoever goes on to say.
+        for partition in state.partitions.values_mut() {
+            partition.is_assigned = false;
+        }
         let hasher = ValueHasher::new(settings.hash_key);
         let tick = plan
             .series
@@ -250,12 +263,16 @@ impl Score {
     /// A source partition joins: from now on panes wait for it. One that comes back has sealed
     /// every pane before `sealed_before`, and need not speak before others go on.
     pub fn assign(&mut self, partition: i32, sealed_before: Option<i64>) {
-        self.state.partitions.insert(partition, sealed_before);
+        let known = self.state.partitions.entry(partition).or_default();
+        known.sealed_before = known.sealed_before.max(sealed_before);
+        known.is_assigned = true;
     }
 
     /// A source partition leaves: panes no longer wait for it.
     pub fn revoke(&mut self, partition: i32) {
-        self.state.partitions.remove(&partition);
+        if let Some(known) = self.state.partitions.get_mut(&partition) {
+            known.is_assigned = false;
+        }
     }
 
     /// Takes what a partition has sealed, and judges every window that is complete by now.
@@ -272,8 +289,9 @@ impl Score {
     ) -> Vec<Judgement> {
         let known = self.state.partitions.entry(partition).or_default();
         // Who reads again from where it was sends again what is here already.
-        let arrived = known.unwrap_or(i64::MIN);
-        *known = (*known).max(Some(progress.sealed_before));
+        let arrived = known.sealed_before.unwrap_or(i64::MIN);
+        known.sealed_before = known.sealed_before.max(Some(progress.sealed_before));
+        known.is_assigned = true;
         for pane in progress.panes {
             if pane.pane >= arrived {
                 self.state.pending.entry(pane.pane).or_default().push(pane);
@@ -281,8 +299,18 @@ impl Score {
         }
         // A partition that has sealed nothing holds all others back, until it speaks, is found
         // idle, or leaves.
-        let joint = self.state.partitions.values().copied().min().flatten();
+        let assigned = self.state.partitions.values();
+        let joint = assigned
+            .filter(|partition| partition.is_assigned)
+            .map(|partition| partition.sealed_before)
+            .min()
+            .flatten();
         joint.map_or_else(Vec::new, |joint| self.advance(joint, observer))
+    }
+
+    /// Windows that end up to then are judged; `None` before the first pane.
+    pub fn closed_to(&self) -> Option<EventTime> {
+        self.state.closed_to
     }
 
     /// Panes that came when their windows were judged already.

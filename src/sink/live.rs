@@ -37,6 +37,10 @@ pub struct LiveStatus {
     pub reload_failed: bool,
     /// When the configuration in force was loaded, in seconds since the epoch.
     pub config_loaded_seconds: f64,
+    /// When the state was last made durable, in seconds since the epoch; 0 where it never was.
+    pub kept_seconds: f64,
+    /// Snapshots that could not be kept.
+    pub keep_failures: u64,
     /// Scoring and alerting.
     pub back: BackStatus,
     /// Firing records so far, by detection and severity.

@@ -113,7 +113,12 @@ impl Collector for StatusCollector {
         families.gauge(
             names::CHECKPOINT,
             "When baselines were last made durable; 0 while they are kept in memory only.",
-            [(labels([]), 0.0)],
+            [(labels([]), status.kept_seconds)],
+        );
+        families.counter(
+            names::CHECKPOINT_FAILURES,
+            "Snapshots of the state that could not be kept.",
+            [(labels([]), status.keep_failures as f64)],
         );
         families.gauge(
             names::RELOAD_SUCCESSFUL,

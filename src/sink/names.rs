@@ -22,6 +22,7 @@ pub(super) const STATE_BYTES: &str = "vigie_state_bytes";
 pub(super) const TESTS: &str = "vigie_tests_total";
 pub(super) const CALIBRATION: &str = "vigie_calibration_ratio";
 pub(super) const CHECKPOINT: &str = "vigie_checkpoint_last_success_timestamp_seconds";
+pub(super) const CHECKPOINT_FAILURES: &str = "vigie_checkpoint_failures_total";
 pub(super) const RELOAD_SUCCESSFUL: &str = "vigie_config_last_reload_successful";
 pub(super) const RELOAD_TIME: &str = "vigie_config_last_reload_success_timestamp_seconds";
 pub(super) const BUILD_INFO: &str = "vigie_build_info";

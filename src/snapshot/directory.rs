@@ -16,7 +16,7 @@ const BEING_WRITTEN: &str = "unfinished";
 
 /// The directory cannot be read or written.
 #[derive(Debug, Error)]
-#[error("state.directory {}: {doing} failed; it must exist, belong to vigie and have room for three snapshots", path.display())]
+#[error("state.directory {}: {doing} failed; vigie must be able to write there, and there must be room for three snapshots", path.display())]
 pub struct SnapshotError {
     path: PathBuf,
     doing: &'static str,
@@ -43,6 +43,17 @@ impl<D: Disk> Directory<D> {
     /// This directory of this file system.
     pub fn new(path: PathBuf, disk: D) -> Directory<D> {
         Directory { path, disk }
+    }
+
+    /// This directory, which is made where it is missing.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn create(path: PathBuf, mut disk: D) -> Result<Directory<D>, SnapshotError> {
+        let made = disk.make_directory(&path);
+        let directory = Directory::new(path, disk);
+        directory.said("making it", made)?;
+        Ok(directory)
     }
 
     /// Every snapshot, newest first.
@@ -197,6 +208,10 @@ mod tests {
 
         fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
             Ok(self.contents[self.names[&short(file)]].clone())
+        }
+
+        fn make_directory(&mut self, _: &Path) -> io::Result<()> {
+            self.step()
         }
 
         fn write(&mut self, file: &Path, bytes: &[u8]) -> io::Result<()> {

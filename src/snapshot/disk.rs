@@ -16,6 +16,11 @@ pub trait Disk {
     /// # Errors
     /// As the file system says.
     fn read(&self, file: &Path) -> io::Result<Vec<u8>>;
+    /// Makes a directory, and those it is in, where they are missing.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn make_directory(&mut self, directory: &Path) -> io::Result<()>;
     /// Makes a file, or empties it, and writes all this to it.
     ///
     /// # Errors
@@ -51,6 +56,10 @@ impl Disk for Files {
 
     fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
         fs::read(file)
+    }
+
+    fn make_directory(&mut self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)
     }
 
     fn write(&mut self, file: &Path, bytes: &[u8]) -> io::Result<()> {

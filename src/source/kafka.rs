@@ -5,8 +5,8 @@
 //! a partition for good (rust-rdkafka issues 840 and 665).
 //!
 //! Offsets are stored once the work up to them is done: judged, and their alert records with the
-//! sinks. Baselines are kept in memory, so they are not where a restart begins: it begins at
-//! `kafka.start`. A partition that comes back to this process in a rebalance goes on where it
+//! sinks, and durable where there is a `state.directory`. They are not where a restart begins: that is
+//! where the snapshot says, or else `kafka.start`. A partition that comes back to this process in a rebalance goes on where it
 //! left, since its baselines are still there.
 
 mod client;
@@ -16,8 +16,8 @@ pub use client::consumer_config;
 use super::RejectionLog;
 use crate::config::KafkaConfig;
 use crate::domain::EventTime;
-use crate::engine::{EngineSettings, Front, Pipeline, PipelineError, PolicySwap};
-use crate::observe::Verdict;
+use crate::engine::{Back, EngineSettings, Front, Pipeline, PipelineError, PolicySwap};
+use crate::observe::{Resume, Verdict};
 use crate::sink::{Lag, SharedStatus};
 use client::{Change, Context, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -45,6 +45,18 @@ struct Reading {
     /// How far it had been read when somebody last looked, and since when that is so.
     looked_at: (i64, Instant),
     paused: bool,
+}
+
+impl Reading {
+    fn new(place: TopicPartition, now: Instant) -> Reading {
+        Reading {
+            place,
+            assigned: false,
+            next_offset: 0,
+            looked_at: (0, now),
+            paused: false,
+        }
+    }
 }
 
 /// The consumer and stage 1.
@@ -76,6 +88,11 @@ impl Places {
             .push(place);
     }
 
+    fn all(&self) -> Vec<TopicPartition> {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        places.clone()
+    }
+
     fn get(&self, number: i32) -> Option<TopicPartition> {
         let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         usize::try_from(number)
@@ -92,6 +109,11 @@ pub struct OffsetStore {
 }
 
 impl OffsetStore {
+    /// Topic and partition of every partition that was ever read, by number.
+    pub fn places(&self) -> Vec<TopicPartition> {
+        self.places.all()
+    }
+
     /// Everything before `offset` in this partition is done.
     pub fn store(&self, partition: i32, offset: i64) {
         let Some((topic, partition)) = self.places.get(partition) else {
@@ -117,6 +139,8 @@ pub struct Subscription {
     consumer: Arc<BaseConsumer<Context>>,
     places: Places,
     wants_append_time: bool,
+    /// Where partitions that were read before go on, by number.
+    resume: BTreeMap<i32, Resume>,
 }
 
 impl Subscription {
@@ -142,7 +166,22 @@ impl Subscription {
             consumer: Arc::new(consumer),
             places: Places::default(),
             wants_append_time,
+            resume: BTreeMap::new(),
         })
+    }
+
+    /// Partitions that were read before, by number, and where reading them goes on; to be told before
+    /// the first message is asked for.
+    pub fn resume(&mut self, partitions: Vec<TopicPartition>, resume: &BTreeMap<i32, Resume>) {
+        let mut told = self.consumer.context().told();
+        for (number, place) in (0..).zip(partitions) {
+            if let Some(resume) = resume.get(&number) {
+                told.positions.insert(place.clone(), resume.offset);
+            }
+            self.places.push(place);
+        }
+        drop(told);
+        self.resume.clone_from(resume);
     }
 
     /// Commits what was stored, and leaves the group. Can block while a broker is dead.
@@ -173,14 +212,21 @@ impl KafkaSource {
         swaps: Receiver<Arc<PolicySwap>>,
         now: Instant,
     ) -> KafkaSource {
+        let mut front = Front::new(settings);
+        let places = subscription.places.all();
+        let readings = places.iter().cloned().map(|place| Reading::new(place, now));
+        let numbers = places.iter().cloned().zip(0..).collect();
+        for (number, resume) in &subscription.resume {
+            front.resume(*number, resume.clone());
+        }
         KafkaSource {
             consumer: Arc::clone(&subscription.consumer),
-            front: Front::new(settings),
+            front,
             pipeline,
             status,
             idle_after,
-            readings: Vec::new(),
-            numbers: BTreeMap::new(),
+            readings: readings.collect(),
+            numbers,
             rejections: RejectionLog::default(),
             warned_of_create_time: BTreeSet::new(),
             wants_append_time: subscription.wants_append_time,
@@ -189,11 +235,11 @@ impl KafkaSource {
         }
     }
 
-    /// Reads until told to stop; then lets the back finish what it has.
+    /// Reads until told to stop; then lets the back finish what it has, and gives it.
     ///
     /// # Errors
     /// Where the judging thread has died.
-    pub fn run(mut self, places: &Subscription, stop: &AtomicBool) -> Result<(), PipelineError> {
+    pub fn run(mut self, places: &Subscription, stop: &AtomicBool) -> Result<Back, PipelineError> {
         let mut in_batch = 0;
         while !stop.load(Ordering::Relaxed) {
             let consumer = Arc::clone(&self.consumer);
@@ -217,7 +263,7 @@ impl KafkaSource {
             }
         }
         self.publish();
-        self.pipeline.finish().map(|_| ())
+        self.pipeline.finish()
     }
 
     fn take(&mut self, message: &BorrowedMessage<'_>) -> Result<(), PipelineError> {
@@ -302,13 +348,8 @@ impl KafkaSource {
             return *number;
         }
         let number = self.readings.len() as i32;
-        self.readings.push(Reading {
-            place: place.clone(),
-            assigned: false,
-            next_offset: 0,
-            looked_at: (0, Instant::now()),
-            paused: false,
-        });
+        self.readings
+            .push(Reading::new(place.clone(), Instant::now()));
         self.numbers.insert(place.clone(), number);
         places.push(place.clone());
         number

@@ -6,7 +6,9 @@ use super::words::{per_second, thousands};
 use super::{ConfigFile, Failure, logging};
 use crate::config::Config;
 use crate::domain::{Alert, AlertStatus};
-use crate::engine::{BackStatus, Counts, EngineSettings, Front, Pipeline, StepDone, TestListener};
+use crate::engine::{
+    Back, BackStatus, Counts, EngineSettings, Front, Pipeline, StepDone, TestListener,
+};
 use crate::limits::QUEUE_MESSAGES;
 use crate::observe::Verdict;
 use crate::sink::{AlertSinks, FileSink, ScoreSink};
@@ -107,8 +109,9 @@ impl Run {
                 told(&done.alerts);
             }
         };
-        let mut pipeline = Pipeline::start_observed(settings, QUEUE_MESSAGES, tests, after_step)
-            .map_err(Failure::running)?;
+        let mut pipeline =
+            Pipeline::start_observed(Back::new(settings), QUEUE_MESSAGES, tests, after_step)
+                .map_err(Failure::running)?;
         let mut front = Front::new(settings);
         pipeline.send(front.assign(0)).map_err(Failure::running)?;
         Ok(Run { front, pipeline })

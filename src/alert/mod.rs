@@ -111,6 +111,15 @@ pub struct AlertState {
     crowds: BTreeMap<usize, Crowd>,
 }
 
+impl AlertState {
+    /// From now on its times and its rate are these.
+    fn obey(&mut self, settings: &AlertSettings) {
+        self.bucket.set_rate(settings.alerts_per_day_max);
+        self.episodes
+            .set_times(settings.resolve_after, settings.cooldown);
+    }
+}
+
 /// Stage 3.
 pub struct Alerting {
     plan: Arc<Plan>,
@@ -140,15 +149,8 @@ impl Alerting {
 
     /// Goes on with the episodes of another stage, whose plan had the same shape; policy may differ.
     pub fn restore(&mut self, state: AlertState) {
-        let AlertSettings {
-            resolve_after,
-            cooldown,
-            alerts_per_day_max,
-            ..
-        } = self.settings;
         self.state = state;
-        self.state.bucket.set_rate(alerts_per_day_max);
-        self.state.episodes.set_times(resolve_after, cooldown);
+        self.state.obey(&self.settings);
     }
 
     /// What it remembers.
@@ -160,10 +162,7 @@ impl Alerting {
     /// the content of its lists only. Open episodes stay open.
     pub fn swap(&mut self, plan: Arc<Plan>, settings: AlertSettings, policy: Arc<AlertPolicy>) {
         self.budget = Budget::new(&plan, settings.false_alarms_per_day);
-        self.state.bucket.set_rate(settings.alerts_per_day_max);
-        self.state
-            .episodes
-            .set_times(settings.resolve_after, settings.cooldown);
+        self.state.obey(&settings);
         self.plan = plan;
         self.settings = settings;
         self.policy = policy;

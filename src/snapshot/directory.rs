@@ -6,7 +6,7 @@
 
 use super::disk::{Disk, Files};
 use super::format::{Damage, Snapshot};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// Snapshots that are kept: the newest, and one to go back to should its file be damaged.
@@ -104,7 +104,11 @@ impl<D: Disk> Directory<D> {
     /// The numbers of the snapshots that are there, in order.
     fn numbers(&self) -> Result<Vec<u64>, SnapshotError> {
         let names = self.said("listing", self.disk.names(&self.path))?;
-        let number = |name: &String| name.strip_prefix(PREFIX)?.parse().ok();
+        // What has no name of ours is somebody else's.
+        let number = |name: &String| {
+            let number = name.strip_prefix(PREFIX)?.parse().ok()?;
+            (*name == name_of(number)).then_some(number)
+        };
         let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
         numbers.sort_unstable();
         Ok(numbers)
@@ -116,7 +120,7 @@ impl<D: Disk> Directory<D> {
         outcome: std::io::Result<T>,
     ) -> Result<T, SnapshotError> {
         outcome.map_err(|source| SnapshotError {
-            path: Path::to_path_buf(&self.path),
+            path: self.path.clone(),
             doing,
             source,
         })
@@ -136,6 +140,7 @@ mod tests {
     use crate::domain::EventTime;
     use std::collections::BTreeMap;
     use std::io;
+    use std::path::Path;
 
     /// What a crash leaves of what was not synced.
     #[derive(Clone, Copy, Debug, PartialEq)]
@@ -330,13 +335,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut directory = Directory::new(folder.path().to_path_buf(), Files);
         assert_eq!(directory.find().unwrap(), []);
+        std::fs::write(folder.path().join("snapshot-7"), "a file of somebody else").unwrap();
         for number in 0..5 {
             directory.store(&snapshot(number)).unwrap();
         }
         let found = directory.find().unwrap();
         let contents: Vec<_> = found.into_iter().map(|found| found.content).collect();
         assert_eq!(contents, [Ok(snapshot(4)), Ok(snapshot(3))]);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use thiserror::Error;
 const MAGIC: &[u8; 8] = b"vigie-st";
 const VERSION: u32 = 1;
 const SUM_BYTES: usize = 16;
-/// Fast, and a third of the size.
+/// The fastest: it is done while events are judged.
 const COMPRESSION: i32 = 1;
 
 /// What a snapshot says of itself.

@@ -61,6 +61,8 @@ pub const FINDING_P_MAX: f64 = 1e-2;
 pub const LINE_BYTES_MAX: usize = EVENT_BYTES_MAX + 2;
 /// Bounded queue between the reading and the judging thread, in messages.
 pub const QUEUE_MESSAGES: usize = 64;
+/// Parts that judging is divided into in a cluster.
+pub const SHARDS_MAX: usize = 64;
 /// Open connections of the HTTP server.
 pub const HTTP_CONNECTIONS_MAX: usize = 64;
 /// Size of a configuration file or list file, in bytes.

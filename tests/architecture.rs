@@ -93,9 +93,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "cluster",
+        &[
+            "domain", "observe", "engine", "config", "snapshot", "sink", "source",
+        ],
+    ),
+    (
         "daemon",
         &[
             "domain", "limits", "observe", "engine", "config", "snapshot", "sink", "source",
+            "cluster",
         ],
     ),
     (

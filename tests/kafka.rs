@@ -2,6 +2,7 @@
 //! broker or the daemon itself goes away.
 
 mod absence;
+mod cluster;
 mod configuration;
 mod durability;
 mod end_to_end;

@@ -16,4 +16,5 @@ mod kafka;
 mod parcels;
 mod replay;
 mod simulate;
+mod spread;
 mod support;

@@ -16,8 +16,8 @@ pub use cases::{Expectation, TestCase, TestEvents, TestSuite};
 pub use reader::{ConfigError, ConfigErrors};
 pub use reload::Reload;
 pub use settings::{
-    AlertOutput, BaselineConfig, Config, HttpConfig, KafkaConfig, LogConfig, LogFormat, Start,
-    StateConfig, TimeConfig,
+    AlertOutput, BaselineConfig, ClusterConfig, Config, HttpConfig, KafkaConfig, LogConfig,
+    LogFormat, Start, StateConfig, TimeConfig,
 };
 
 use crate::limits::CONFIG_BYTES_MAX;

@@ -96,6 +96,7 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
         time,
         baseline,
         state,
+        cluster,
         alerts,
         output,
         http,
@@ -135,6 +136,7 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
     );
     differences.fixed("state.directory", &state.directory, &new.state.directory);
     differences.fixed("state.interval", &state.interval, &new.state.interval);
+    differences.fixed("cluster", cluster, &new.cluster);
     differences.fixed("alerts.topic", &output.topic, &new.output.topic);
     differences.fixed("alerts.file", &output.file, &new.output.file);
     differences.fixed("http.listen", &http.listen, &new.http.listen);

@@ -7,7 +7,7 @@ use crate::alert::{AlertPolicy, AlertSettings};
 use crate::detection::{Detection, Lists, Plan};
 use crate::domain::{EventTime, Span};
 use crate::engine::EngineSettings;
-use crate::limits::PANE_MINUTES_MAX;
+use crate::limits::{PANE_MINUTES_MAX, SHARDS_MAX};
 use crate::observe::{ObserveSettings, TimeBound};
 use crate::score::{Ablation, ScoreSettings};
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ pub struct Config {
     pub baseline: BaselineConfig,
     /// Where the state outlasts the process.
     pub state: StateConfig,
+    /// Several replicas as one.
+    pub cluster: ClusterConfig,
     /// Thresholds.
     pub alerts: AlertSettings,
     /// Where alert records go.
@@ -103,6 +105,23 @@ pub struct StateConfig {
     pub directory: Option<PathBuf>,
     /// Time from one snapshot to the next.
     pub interval: Span,
+}
+
+/// `cluster`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterConfig {
+    /// Whether replicas of one group are one detector.
+    pub enabled: bool,
+    /// What the names of its topics begin with.
+    pub topic_prefix: String,
+    /// Parts that judging is divided into; it cannot change once the topics are there.
+    pub shards: i32,
+    /// Whether topics that are missing are made.
+    pub create_topics: bool,
+    /// Copies of each topic that is made; -1 is what the brokers do by default.
+    pub replication_factor: i32,
+    /// How long the logs keep what was read: a replica that was away for longer cannot go on.
+    pub retention: Span,
 }
 
 /// Where alert records go.
@@ -200,6 +219,14 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         directory: None,
         interval: Span::minutes(5),
     };
+    let mut cluster = ClusterConfig {
+        enabled: false,
+        topic_prefix: String::from("vigie"),
+        shards: 8,
+        create_topics: true,
+        replication_factor: -1,
+        retention: Span::days(7),
+    };
     let mut http = HttpConfig {
         listen: SocketAddr::from(([0, 0, 0, 0], 9477)),
         reload: false,
@@ -215,11 +242,12 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
     let mut entries = Vec::new();
     let mut policies = Vec::new();
 
-    const SECTIONS: [&str; 10] = [
+    const SECTIONS: [&str; 11] = [
         "kafka",
         "time",
         "baseline",
         "state",
+        "cluster",
         "alerts",
         "http",
         "log",
@@ -241,6 +269,9 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         }
         if let Some(node) = root.get("state") {
             read_state(node, &mut state);
+        }
+        if let Some(node) = root.get("cluster") {
+            read_cluster(node, &mut cluster);
         }
         if let Some(node) = root.get("alerts") {
             read_alerts(node, &mut alerts, &mut output);
@@ -293,6 +324,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         time,
         baseline,
         state,
+        cluster,
         alerts,
         output,
         http,
@@ -313,6 +345,44 @@ fn read_state(node: &Node<'_>, state: &mut StateConfig) {
     });
     fields.read("interval", &mut state.interval, |node| {
         span(node, Span::SECOND, Span::DAY)
+    });
+}
+
+fn read_cluster(node: &Node<'_>, cluster: &mut ClusterConfig) {
+    const KEYS: [&str; 6] = [
+        "enabled",
+        "topic_prefix",
+        "shards",
+        "create_topics",
+        "replication_factor",
+        "retention",
+    ];
+    let Some(fields) = node.fields(&KEYS) else {
+        return;
+    };
+    fields.read("enabled", &mut cluster.enabled, Node::truth);
+    fields.read("create_topics", &mut cluster.create_topics, Node::truth);
+    fields.read("topic_prefix", &mut cluster.topic_prefix, |node| {
+        node.parsed(|text| {
+            let is_legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            match !text.is_empty() && text.len() <= 200 && text.chars().all(is_legal) {
+                true => Ok(text.to_owned()),
+                false => Err(String::from(
+                    "must be letters, digits, dots, underscores and hyphens, as names of topics are",
+                )),
+            }
+        })
+    });
+    fields.read("shards", &mut cluster.shards, |node| {
+        Some(node.whole(1, SHARDS_MAX as u64)? as i32)
+    });
+    fields.read(
+        "replication_factor",
+        &mut cluster.replication_factor,
+        |node| Some(node.whole(1, 100)? as i32),
+    );
+    fields.read("retention", &mut cluster.retention, |node| {
+        span(node, Span::HOUR, Span::days(365))
     });
 }
 

@@ -58,6 +58,18 @@ impl Config {
             .into_iter()
             .collect();
         state.push(("interval", text(self.state.interval)));
+        let of = &self.cluster;
+        let mut cluster = vec![
+            ("enabled", truth(of.enabled)),
+            ("topic_prefix", text(&of.topic_prefix)),
+            ("shards", number(of.shards.into())),
+            ("create_topics", truth(of.create_topics)),
+            ("retention", text(of.retention)),
+        ];
+        if of.replication_factor > 0 {
+            let factor = number(of.replication_factor.into());
+            cluster.push(("replication_factor", factor));
+        }
         let mut alerts = vec![
             (
                 "false_alarms_per_day",
@@ -114,6 +126,7 @@ impl Config {
                 ]),
             ),
             ("state", map(state)),
+            ("cluster", map(cluster)),
             ("alerts", map(alerts)),
             (
                 "http",
@@ -165,6 +178,11 @@ impl Config {
                 hasher.finish128().as_u128()
             ),
         ];
+        if self.cluster.enabled {
+            // They number the source's partitions, and say which part a question belongs to.
+            shape.push(format!("kafka.topics: {}", self.kafka.topics.join(", ")));
+            shape.push(format!("cluster.shards: {}", self.cluster.shards));
+        }
         shape.extend(self.plan.detections.iter().map(|detection| {
             let yaml = written(&map(measured(detection)));
             let lines: Vec<&str> = yaml.lines().skip(1).map(str::trim).collect();

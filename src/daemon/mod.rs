@@ -4,10 +4,12 @@
 
 mod keeper;
 mod reload;
+mod replica;
 
+use crate::cluster::{HostError, OutletError, TopicsError};
 use crate::config::Config;
 use crate::domain::{Alert, EventTime};
-use crate::engine::{Back, Pipeline, PipelineError, StepDone};
+use crate::engine::{Back, Pipeline, PipelineError, PolicySwap, StepDone};
 use crate::limits::QUEUE_MESSAGES;
 use crate::observe::TimeBound;
 use crate::sink::{
@@ -23,6 +25,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -65,6 +68,18 @@ pub enum DaemonError {
     /// The judging thread has died.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
+    /// The topics of the cluster cannot be used.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    /// What is read cannot be handed on.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
+    /// The nodes cannot go on.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The thread of the nodes has died.
+    #[error("the judging thread has stopped")]
+    Nodes,
     /// The reading thread has died.
     #[error("the reading thread has stopped")]
     Reader,
@@ -75,7 +90,7 @@ pub struct Daemon {
     http: HttpServer,
     status: SharedStatus,
     stop: Arc<AtomicBool>,
-    ended: oneshot::Receiver<Result<(), PipelineError>>,
+    ended: oneshot::Receiver<Result<(), DaemonError>>,
     reloader: Arc<Reloader>,
 }
 
@@ -125,53 +140,14 @@ impl Daemon {
             .await
             .map_err(|source| DaemonError::Listen { address, source })?;
 
-        let wants_append_time = config.time.bound == TimeBound::Append;
-        let mut subscription = Subscription::new(&config.kafka, wants_append_time, epoch_time())?;
-        let settings = config.engine();
-        let Recovered { back, partitions } = keeper::recover(config, &settings)?;
-        subscription.resume(partitions, back.resume());
-        let offsets = subscription.offset_store();
-        let keeper = Keeper::new(config, offsets.clone(), status.clone())?;
         let stop = Arc::new(AtomicBool::new(false));
-        let mut writer = Writer {
-            sinks,
-            offsets,
-            done: BTreeMap::new(),
-            status: status.clone(),
-            published: None,
-            keeper: keeper.clone(),
-            keep_every: Duration::from_millis(config.state.interval.0.unsigned_abs()),
-            kept: Instant::now(),
-        };
-        writer.publish(&back);
-        reload::warn_of_expired(config);
-        let pipeline = Pipeline::start(back, QUEUE_MESSAGES, move |back, done| {
-            writer.take(back, done)
-        })?;
-        let idle_after = Duration::from_millis(config.time.idle_after.0.unsigned_abs());
-        let source = KafkaSource::new(
-            &subscription,
-            &settings,
-            pipeline,
-            status.clone(),
-            idle_after,
-            swaps,
-            Instant::now(),
-        );
         let (tell_end, ended) = oneshot::channel();
-        let stopping = Arc::clone(&stop);
-        std::thread::Builder::new()
-            .name(String::from("vigie-read"))
-            .spawn(move || {
-                let outcome = source.run(&subscription, &stopping).map(|back| {
-                    if let Some(keeper) = &keeper {
-                        keeper.keep_last(&back);
-                    }
-                });
-                // Said before the consumer is dropped: that can block while a broker is dead.
-                let _ = tell_end.send(outcome);
-                subscription.leave();
-            })?;
+        reload::warn_of_expired(config);
+        if config.cluster.enabled {
+            replica::start(config, sinks, &status, &stop, swaps, tell_end).await?;
+        } else {
+            start_alone(config, sinks, &status, &stop, swaps, tell_end)?;
+        }
         Ok(Daemon {
             http,
             status,
@@ -207,7 +183,7 @@ impl Daemon {
     /// Waits until reading has ended by itself, which only a fault makes it do.
     pub async fn ended(&mut self) -> DaemonError {
         match (&mut self.ended).await {
-            Ok(Err(error)) => error.into(),
+            Ok(Err(error)) => error,
             Ok(Ok(())) | Err(_) => DaemonError::Reader,
         }
     }
@@ -220,11 +196,83 @@ impl Daemon {
     pub async fn stop(self) -> Result<bool, DaemonError> {
         self.stop.store(true, Ordering::Relaxed);
         match tokio::time::timeout(LEAVE_WITHIN, self.ended).await {
-            Ok(Ok(outcome)) => outcome.map(|()| true).map_err(DaemonError::from),
+            Ok(Ok(outcome)) => outcome.map(|()| true),
             Ok(Err(_)) => Err(DaemonError::Reader),
             Err(_) => Ok(false),
         }
     }
+}
+
+/// Starts the one process that does everything; what it ends with comes by `ended`.
+fn start_alone(
+    config: &Config,
+    sinks: AlertSinks,
+    status: &SharedStatus,
+    stop: &Arc<AtomicBool>,
+    swaps: Receiver<Arc<PolicySwap>>,
+    ended: oneshot::Sender<Result<(), DaemonError>>,
+) -> Result<(), DaemonError> {
+    let wants_append_time = config.time.bound == TimeBound::Append;
+    let mut subscription = Subscription::new(&config.kafka, wants_append_time, epoch_time())?;
+    let settings = config.engine();
+    let Recovered { back, partitions } = keeper::recover(config, &settings)?;
+    subscription.resume(partitions, back.resume());
+    let offsets = subscription.offset_store();
+    let keeper = Keeper::new(config, offsets.clone(), status.clone())?;
+    let mut writer = Writer {
+        sinks,
+        offsets,
+        done: BTreeMap::new(),
+        status: status.clone(),
+        published: None,
+        keeper: keeper.clone(),
+        keep_every: Duration::from_millis(config.state.interval.0.unsigned_abs()),
+        kept: Instant::now(),
+    };
+    writer.publish(&back);
+    let pipeline = Pipeline::start(back, QUEUE_MESSAGES, move |back, done| {
+        writer.take(back, done)
+    })?;
+    let idle_after = Duration::from_millis(config.time.idle_after.0.unsigned_abs());
+    let source = KafkaSource::new(
+        &subscription,
+        &settings,
+        pipeline,
+        status.clone(),
+        idle_after,
+        swaps,
+        Instant::now(),
+    );
+    let stopping = Arc::clone(stop);
+    std::thread::Builder::new()
+        .name(String::from("vigie-read"))
+        .spawn(move || {
+            let read = source.run(&subscription, &stopping);
+            let outcome = read.map(|back| {
+                if let Some(keeper) = &keeper {
+                    keeper.keep_last(&back);
+                }
+            });
+            // Said before the consumer is dropped: that can block while a broker is dead.
+            let _ = ended.send(outcome.map_err(DaemonError::from));
+            subscription.leave();
+        })?;
+    Ok(())
+}
+
+/// Gives an alert record to all who are to have it.
+fn raise(sinks: &mut AlertSinks, status: &SharedStatus, alert: &Alert) {
+    sinks.write(alert);
+    status.lock().note(alert);
+    tracing::info!(
+        id = alert.id,
+        status = ?alert.status,
+        detection = alert.detection,
+        severity = alert.severity.name(),
+        false_alarms_per_day = alert.false_alarms_per_day,
+        "{}",
+        alert.explanation
+    );
 }
 
 /// What happens on the judging thread after each step.
@@ -244,17 +292,7 @@ struct Writer {
 impl Writer {
     fn take(&mut self, back: &Back, done: StepDone) {
         for alert in &done.alerts {
-            self.sinks.write(alert);
-            self.status.lock().note(alert);
-            tracing::info!(
-                id = alert.id,
-                status = ?alert.status,
-                detection = alert.detection,
-                severity = alert.severity.name(),
-                false_alarms_per_day = alert.false_alarms_per_day,
-                "{}",
-                alert.explanation
-            );
+            raise(&mut self.sinks, &self.status, alert);
         }
         self.done.extend(done.resume);
         if self.sinks.is_settled() {

@@ -7,6 +7,7 @@ use crate::domain::{Alert, EventTime};
 use crate::observe::Resume;
 use crate::parcel::ParcelsEvicted;
 use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver, ScoreState, Unseen};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -22,6 +23,22 @@ pub struct SeriesStatus {
     pub below: [f64; CALIBRATION_LEVELS.len()],
 }
 
+impl SeriesStatus {
+    /// Takes what was judged of one window.
+    pub(super) fn note(&mut self, judgement: &Judgement) {
+        self.tests += judgement.all_tests();
+        let below = self.below.iter_mut().zip(judgement.below);
+        below.for_each(|(sum, below)| *sum += below);
+    }
+
+    /// Takes what another has done.
+    pub(super) fn add(&mut self, other: &SeriesStatus) {
+        self.tests += other.tests;
+        let below = self.below.iter_mut().zip(other.below);
+        below.for_each(|(sum, below)| *sum += below);
+    }
+}
+
 /// State cannot be written down, or is not what was.
 #[derive(Debug, Error)]
 pub enum StateError {
@@ -31,6 +48,17 @@ pub enum StateError {
     /// Something follows it.
     #[error("{0} bytes follow the state")]
     TooLong(usize),
+}
+
+impl StateError {
+    /// What was written down, if these bytes are that and nothing else.
+    pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
+        let (state, rest) = postcard::take_from_bytes(bytes)?;
+        match rest.len() {
+            0 => Ok(state),
+            more => Err(StateError::TooLong(more)),
+        }
+    }
 }
 
 /// What the back can tell of itself.
@@ -80,18 +108,20 @@ struct Saved {
     resume: BTreeMap<i32, Resume>,
 }
 
+/// Stage 3 without open episodes.
+pub(super) fn alerting(settings: &EngineSettings) -> Alerting {
+    let plan = Arc::clone(&settings.plan);
+    let mut alerting = Alerting::new(Arc::clone(&plan), settings.alert);
+    alerting.swap(plan, settings.alert, Arc::clone(&settings.policy));
+    alerting
+}
+
 impl Back {
     /// Without history.
     pub fn new(settings: &EngineSettings) -> Back {
-        let mut alerting = Alerting::new(Arc::clone(&settings.plan), settings.alert);
-        alerting.swap(
-            Arc::clone(&settings.plan),
-            settings.alert,
-            Arc::clone(&settings.policy),
-        );
         Back {
             score: Score::new(Arc::clone(&settings.plan), settings.score),
-            alerting,
+            alerting: alerting(settings),
             detections: vec![SeriesStatus::default(); settings.plan.detections.len()],
             resume: BTreeMap::new(),
             plan: Arc::clone(&settings.plan),
@@ -119,10 +149,7 @@ impl Back {
     /// # Errors
     /// Where the bytes are not what [`Back::save`] wrote.
     pub fn restore(settings: &EngineSettings, bytes: &[u8]) -> Result<Back, StateError> {
-        let (saved, rest) = postcard::take_from_bytes::<Saved>(bytes)?;
-        if !rest.is_empty() {
-            return Err(StateError::TooLong(rest.len()));
-        }
+        let saved: Saved = StateError::read(bytes)?;
         let mut back = Back::new(settings);
         back.score = Score::restore(Arc::clone(&settings.plan), settings.score, saved.score);
         back.alerting.restore(saved.alerts);
@@ -174,6 +201,8 @@ impl Back {
                 self.score.revoke(partition);
                 Vec::new()
             }
+            // Whoever reads all partitions has told it where to go.
+            Step::Idle(_) => Vec::new(),
             Step::Progress(partition, progress) => {
                 self.resume.insert(partition, (*progress.resume).clone());
                 self.score.step_observed(partition, progress, observer)
@@ -186,23 +215,15 @@ impl Back {
                 Vec::new()
             }
         };
-        judgements.iter().for_each(|judgement| self.note(judgement));
+        for judgement in &judgements {
+            self.detections[self.plan.series[judgement.series].detection].note(judgement);
+        }
         judgements
     }
 
     /// The second half of [`Back::take`]: the alert records that judged windows lead to.
     pub fn alert(&mut self, judgements: &[Judgement]) -> Vec<Alert> {
         self.alerting.step(judgements)
-    }
-
-    fn note(&mut self, judgement: &Judgement) {
-        let status = &mut self.detections[self.plan.series[judgement.series].detection];
-        status.tests += judgement.all_tests();
-        status
-            .below
-            .iter_mut()
-            .zip(judgement.below)
-            .for_each(|(sum, below)| *sum += below);
     }
 
     /// What the back can tell of itself.

@@ -19,6 +19,8 @@ pub enum Step {
     },
     /// A partition leaves.
     Revoke(i32),
+    /// A partition has nothing to read.
+    Idle(i32),
     /// A partition has sealed panes.
     Progress(i32, Progress),
     /// What follows is judged by other policy.
@@ -66,6 +68,11 @@ impl Front {
     pub fn resume(&mut self, partition: i32, resume: Resume) {
         let observer = Observer::resume(Arc::clone(&self.plan), self.settings, resume);
         self.left.insert(partition, observer);
+    }
+
+    /// Should this partition join, it begins where nothing was read of it.
+    pub fn forget(&mut self, partition: i32) {
+        self.left.remove(&partition);
     }
 
     /// A partition leaves: it holds nobody back any more.
@@ -119,7 +126,12 @@ impl Front {
             .map(|(_, observer)| observer.sealed_before())
             .min()
             .flatten()?;
-        let step = self.observers.get_mut(&partition)?.advance_idle(slowest)?;
+        self.follow_to(partition, slowest)
+    }
+
+    /// A partition has nothing more to read for now, and every pane before this one is to be sealed.
+    pub fn follow_to(&mut self, partition: i32, pane: i64) -> Option<Step> {
+        let step = self.observers.get_mut(&partition)?.advance_idle(pane)?;
         Some(Step::Progress(partition, step))
     }
 
@@ -161,11 +173,16 @@ impl Front {
             .min()
     }
 
-    /// How far a partition is ahead of the slowest, in panes.
-    pub fn lead(&self, partition: i32) -> i64 {
+    /// The slowest partition that has begun has sealed every pane before this one.
+    pub fn slowest(&self) -> Option<i64> {
         let sealed = |observer: &Observer| observer.sealed_before();
-        let slowest = self.observers.values().filter_map(sealed).min();
-        let own = self.observers.get(&partition).and_then(sealed);
+        self.observers.values().filter_map(sealed).min()
+    }
+
+    /// How far a partition is ahead of where the slowest is, in panes.
+    pub fn lead(&self, partition: i32, slowest: Option<i64>) -> i64 {
+        let own = self.observers.get(&partition);
+        let own = own.and_then(Observer::sealed_before);
         own.zip(slowest).map_or(0, |(own, slowest)| own - slowest)
     }
 

@@ -9,6 +9,7 @@ mod back;
 mod counts;
 mod front;
 mod pipeline;
+pub mod spread;
 
 pub use back::{Back, BackStatus, SeriesStatus, StateError};
 pub use counts::Counts;
@@ -35,6 +36,15 @@ pub struct EngineSettings {
     pub alert: AlertSettings,
     /// Mutes and calendars.
     pub policy: Arc<AlertPolicy>,
+}
+
+impl EngineSettings {
+    /// From now on policy is this.
+    pub fn obey(&mut self, swap: &PolicySwap) {
+        self.plan = Arc::clone(&swap.plan);
+        self.alert = swap.alert;
+        self.policy = Arc::clone(&swap.policy);
+    }
 }
 
 /// What can change while the stages run, without touching a baseline.

@@ -118,7 +118,7 @@ fn run(
     for step in steps {
         let resume = match &step {
             Step::Progress(partition, progress) => Some((*partition, progress.resume.offset)),
-            Step::Assign { .. } | Step::Revoke(_) | Step::Swap(_) => None,
+            Step::Assign { .. } | Step::Revoke(_) | Step::Idle(_) | Step::Swap(_) => None,
         };
         let alerts = match &mut tests {
             Some(listener) => back.take_observed(step, Some(&mut **listener)),

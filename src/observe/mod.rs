@@ -66,6 +66,8 @@ pub struct Progress {
     pub sealed_before: i64,
     /// The panes sealed since the last time, oldest first; empty ones are left out.
     pub panes: Vec<SealedPane>,
+    /// It was told to go on, with nothing to read.
+    pub is_idle: bool,
     /// Where the oldest open pane began: reading again from there gives the same open panes.
     pub resume: Box<Resume>,
 }
@@ -195,22 +197,22 @@ impl Observer {
     /// What the watermark has sealed since the last call, if it has moved at all.
     pub fn progress(&mut self) -> Option<Progress> {
         let watermark = self.clock.watermark()?;
-        self.seal_before(watermark.index(self.plan.pane))
+        self.seal_before(watermark.index(self.plan.pane), false)
     }
 
     /// Seals every pane before `pane`, as the other partitions have: an idle partition must not
     /// hold them back. What arrives for those panes later is late.
     pub fn advance_idle(&mut self, pane: i64) -> Option<Progress> {
-        self.seal_before(pane)
+        self.seal_before(pane, true)
     }
 
     /// The input has ended: panes that end at or before the largest accepted time are complete.
     pub fn finish(&mut self) -> Option<Progress> {
         let largest = self.clock.largest()?;
-        self.seal_before(largest.index(self.plan.pane))
+        self.seal_before(largest.index(self.plan.pane), false)
     }
 
-    fn seal_before(&mut self, pane: i64) -> Option<Progress> {
+    fn seal_before(&mut self, pane: i64, is_idle: bool) -> Option<Progress> {
         if self
             .sealed_before
             .is_some_and(|sealed_before| pane <= sealed_before)
@@ -223,6 +225,7 @@ impl Observer {
         self.deduplication.forget_before(pane);
         Some(Progress {
             sealed_before: pane,
+            is_idle,
             panes: sealed
                 .into_iter()
                 .map(|(pane, open)| SealedPane {

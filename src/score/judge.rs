@@ -70,6 +70,11 @@ impl GroupJudge {
         }
     }
 
+    /// Its number in the plan.
+    pub(super) fn group(&self) -> GroupId {
+        self.group
+    }
+
     fn start_series(&mut self, plan: &Plan, settings: &ScoreSettings) {
         for (id, series) in plan
             .series

@@ -6,7 +6,7 @@
 use crate::detection::{Missing, Plan};
 use crate::domain::{Event, EventTime, Kind};
 use crate::measure::ValueHasher;
-use crate::observe::{PaneHasher, PaneTable, SealedPane, Traces};
+use crate::observe::{PaneHasher, PaneTable, Traces};
 use crate::parcel::Parcels;
 
 /// How what comes of parcels is measured.
@@ -31,10 +31,9 @@ impl Meeting {
         plan: &Plan,
         parcels: &mut Parcels,
         end: EventTime,
-        parts: &[SealedPane],
+        traces: &[&Traces],
     ) -> Vec<PaneTable> {
         let mut tables: Vec<PaneTable> = plan.groups.iter().map(PaneTable::new).collect();
-        let traces: Vec<&Traces> = parts.iter().map(|part| &part.traces).collect();
         let (hasher, pane_hasher, scratch) = (&self.hasher, &self.pane_hasher, &mut self.scratch);
         let mut measure = |event: &Event<'_>, missing: Missing| {
             let is_recorded = Kind::RECORDED.contains(&event.kind);
@@ -45,7 +44,7 @@ impl Meeting {
                 }
             }
         };
-        parcels.step(end, &traces, &mut measure);
+        parcels.step(end, traces, &mut measure);
         tables
     }
 }

@@ -9,27 +9,30 @@ mod baseline;
 mod class;
 mod collector;
 mod entities;
+mod gathering;
 mod judge;
+mod judges;
+mod meet;
 mod meeting;
 mod recalibration;
+mod shard;
 mod windows;
+
+pub use meet::{Meet, MeetState, Met};
+pub use shard::{Shard, ShardState, deal};
 
 use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
 use crate::measure::ValueHasher;
-use crate::observe::{Progress, SealedPane};
+use crate::observe::{Progress, SealedPane, Traces};
 use crate::parcel::{Parcels, ParcelsEvicted};
 use crate::statistics::PValue;
+use gathering::Gathering;
 use judge::GroupJudge;
+use judges::{Bench, Judges};
 use meeting::Meeting;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use windows::gcd;
-
-/// Longest stretch without any event over which windows are still closed one by one. Beyond it
-/// the input was interrupted, and nobody's silence means anything.
-const GAP_MAX: Span = Span::days(35);
 
 /// How baselines learn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +66,7 @@ pub struct Ablation {
 pub const CALIBRATION_LEVELS: [f64; 5] = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 
 /// An entity whose window was unlikely.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The entity.
     pub key: EntityKey,
@@ -91,7 +94,7 @@ pub struct Finding {
 }
 
 /// One series, one window: all entities judged.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// The series.
     pub series: SeriesId,
@@ -167,43 +170,20 @@ pub type ScoreObserver<'o> = &'o mut dyn FnMut(TestedEntity<'_>);
 /// What stage 2 knows: a function of the steps that it took, and all that a restart needs.
 #[derive(Serialize, Deserialize)]
 pub struct ScoreState {
-    groups: Vec<GroupJudge>,
+    judges: Judges,
     /// What is known of parcels, where the plan asks for it.
     parcels: Option<Parcels>,
-    /// Every source partition there was.
-    partitions: BTreeMap<i32, Partition>,
-    pending: BTreeMap<i64, Vec<SealedPane>>,
-    /// Windows up to here are closed. `None` before the first pane.
-    closed_to: Option<EventTime>,
+    gathering: Gathering<SealedPane>,
     late_panes: u64,
-    /// The last pane that held an event ended here.
-    last_event: EventTime,
-    /// Windows that began before this saw only part of their events.
-    complete_from: EventTime,
-}
-
-/// What came of a source partition.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Partition {
-    /// Every pane before this one has arrived.
-    sealed_before: Option<i64>,
-    /// Panes wait for it.
-    is_assigned: bool,
 }
 
 impl ScoreState {
     fn new(plan: &Plan) -> ScoreState {
         ScoreState {
-            groups: (0..plan.groups.len())
-                .map(|id| GroupJudge::new(plan, id))
-                .collect(),
+            judges: Judges::new(plan, 0..plan.groups.len()),
             parcels: plan.parcels.any().then(|| Parcels::new(&plan.parcels)),
-            partitions: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            closed_to: None,
+            gathering: Gathering::default(),
             late_panes: 0,
-            last_event: EventTime::MIN,
-            complete_from: EventTime::MIN,
         }
     }
 }
@@ -229,19 +209,11 @@ impl Score {
     /// shape.
     pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, mut state: ScoreState) -> Score {
         // Who reads which partition is for whoever goes on to say.
-        for partition in state.partitions.values_mut() {
-            partition.is_assigned = false;
-        }
+        state.gathering.leave_all();
         let hasher = ValueHasher::new(settings.hash_key);
-        let tick = plan
-            .series
-            .iter()
-            .map(|series| series.span.0)
-            .fold(0, gcd)
-            .max(plan.pane.0);
         Score {
             meeting: Meeting::new(hasher),
-            tick: Span(tick),
+            tick: judges::tick(&plan),
             hasher,
             plan,
             settings,
@@ -263,16 +235,12 @@ impl Score {
     /// A source partition joins: from now on panes wait for it. One that comes back has sealed
     /// every pane before `sealed_before`, and need not speak before others go on.
     pub fn assign(&mut self, partition: i32, sealed_before: Option<i64>) {
-        let known = self.state.partitions.entry(partition).or_default();
-        known.sealed_before = known.sealed_before.max(sealed_before);
-        known.is_assigned = true;
+        self.state.gathering.join(partition, sealed_before);
     }
 
     /// A source partition leaves: panes no longer wait for it.
     pub fn revoke(&mut self, partition: i32) {
-        if let Some(known) = self.state.partitions.get_mut(&partition) {
-            known.is_assigned = false;
-        }
+        self.state.gathering.leave(partition);
     }
 
     /// Takes what a partition has sealed, and judges every window that is complete by now.
@@ -285,32 +253,53 @@ impl Score {
         &mut self,
         partition: i32,
         progress: Progress,
-        observer: Option<ScoreObserver<'_>>,
+        mut observer: Option<ScoreObserver<'_>>,
     ) -> Vec<Judgement> {
-        let known = self.state.partitions.entry(partition).or_default();
-        // Who reads again from where it was sends again what is here already.
-        let arrived = known.sealed_before.unwrap_or(i64::MIN);
-        known.sealed_before = known.sealed_before.max(Some(progress.sealed_before));
-        known.is_assigned = true;
-        for pane in progress.panes {
-            if pane.pane >= arrived {
-                self.state.pending.entry(pane.pane).or_default().push(pane);
+        let state = &mut self.state;
+        let parts = progress.panes.into_iter().map(|pane| (pane.pane, pane));
+        state
+            .gathering
+            .arrive(partition, progress.sealed_before, parts);
+        let mut judgements = Vec::new();
+        let Some(joint) = state.gathering.joint() else {
+            return judgements;
+        };
+        let bench = Bench {
+            plan: &self.plan,
+            settings: &self.settings,
+            tick: self.tick,
+        };
+        for (pane, parts) in state.gathering.take_before(joint, |_| i64::MAX) {
+            let begins = EventTime(pane * self.plan.pane.0);
+            // A partition that comes from another process begins in the past. Its old panes belong
+            // to windows that are judged already, and must not swell the one that is open.
+            if state.judges.is_late(begins) {
+                state.late_panes += parts.len() as u64;
+                continue;
+            }
+            state
+                .judges
+                .begin(begins, &bench, &mut observer, &mut judgements);
+            let end = begins + self.plan.pane;
+            let traces: Vec<&Traces> = parts.iter().map(|part| &part.traces).collect();
+            let of_parcels = state
+                .parcels
+                .as_mut()
+                .map(|parcels| self.meeting.step(&self.plan, parcels, end, &traces));
+            for tables in parts.iter().map(|part| &part.tables).chain(&of_parcels) {
+                state.judges.merge(tables, begins, &self.hasher);
             }
         }
-        // A partition that has sealed nothing holds all others back, until it speaks, is found
-        // idle, or leaves.
-        let assigned = self.state.partitions.values();
-        let joint = assigned
-            .filter(|partition| partition.is_assigned)
-            .map(|partition| partition.sealed_before)
-            .min()
-            .flatten();
-        joint.map_or_else(Vec::new, |joint| self.advance(joint, observer))
+        let to = EventTime(joint * self.plan.pane.0);
+        state
+            .judges
+            .close_up_to(to, &bench, &mut observer, &mut judgements);
+        judgements
     }
 
     /// Windows that end up to then are judged; `None` before the first pane.
     pub fn closed_to(&self) -> Option<EventTime> {
-        self.state.closed_to
+        self.state.judges.closed_to()
     }
 
     /// Panes that came when their windows were judged already.
@@ -320,93 +309,14 @@ impl Score {
 
     /// Panes waiting for slower partitions.
     pub fn pending_panes(&self) -> usize {
-        self.state.pending.len()
-    }
-
-    fn advance(&mut self, joint: i64, mut observer: Option<ScoreObserver<'_>>) -> Vec<Judgement> {
-        let mut judgements = Vec::new();
-        let waiting = self.state.pending.split_off(&joint);
-        let ready = std::mem::replace(&mut self.state.pending, waiting);
-        for (pane, parts) in ready {
-            let begins = EventTime(pane * self.plan.pane.0);
-            // A partition that comes from another process begins in the past. Its old panes belong
-            // to windows that are judged already, and must not swell the one that is open.
-            if self
-                .state
-                .closed_to
-                .is_some_and(|closed_to| begins < closed_to)
-            {
-                self.state.late_panes += parts.len() as u64;
-                continue;
-            }
-            if self.state.closed_to.is_none() {
-                self.state.complete_from = begins;
-                self.state.closed_to = Some(begins.floor(self.tick));
-            }
-            self.close_up_to(begins, &mut observer, &mut judgements);
-            let end = begins + self.plan.pane;
-            let state = &mut self.state;
-            let of_parcels = state
-                .parcels
-                .as_mut()
-                .map(|parcels| self.meeting.step(&self.plan, parcels, end, &parts));
-            let tables = parts.iter().map(|part| &part.tables).chain(&of_parcels);
-            for tables in tables {
-                for (group, table) in state.groups.iter_mut().zip(tables) {
-                    group.merge(table, begins, &self.hasher);
-                }
-            }
-            self.state.last_event = end;
-        }
-        if self.state.closed_to.is_some() {
-            self.close_up_to(
-                EventTime(joint * self.plan.pane.0),
-                &mut observer,
-                &mut judgements,
-            );
-        }
-        judgements
-    }
-
-    /// Closes every window that ends at or before `to`.
-    fn close_up_to(
-        &mut self,
-        to: EventTime,
-        observer: &mut Option<ScoreObserver<'_>>,
-        judgements: &mut Vec<Judgement>,
-    ) {
-        let Some(mut end) = self.state.closed_to else {
-            return;
-        };
-        while end + self.tick <= to {
-            end = end + self.tick;
-            if end > self.state.last_event + GAP_MAX {
-                end = to.floor(self.tick);
-                self.state.complete_from = end;
-                self.state
-                    .groups
-                    .iter_mut()
-                    .for_each(GroupJudge::drop_open_windows);
-                break;
-            }
-            for group in &mut self.state.groups {
-                group.close(
-                    &self.plan,
-                    &self.settings,
-                    end,
-                    self.state.complete_from,
-                    observer,
-                    judgements,
-                );
-            }
-        }
-        self.state.closed_to = Some(end);
+        self.state.gathering.panes()
     }
 
     /// Entities with baselines and entities forgotten so far, per group of the plan.
     pub fn entities(&self) -> impl Iterator<Item = (usize, u64)> {
         self.state
-            .groups
+            .judges
+            .groups()
             .iter()
             .map(|group| (group.entities(), group.forgotten()))
     }
@@ -420,7 +330,7 @@ impl Score {
         threshold: &dyn Fn(SeriesId, u8, &[u64]) -> PValue,
     ) -> Vec<Unseen> {
         let mut bounds = Vec::new();
-        for group in &self.state.groups {
+        for group in self.state.judges.groups() {
             group.unseen(days, &self.plan, threshold, &mut bounds);
         }
         bounds
@@ -435,7 +345,8 @@ impl Score {
     /// Bytes of baselines, open windows and what is known of parcels.
     pub fn state_bytes(&self) -> usize {
         self.state
-            .groups
+            .judges
+            .groups()
             .iter()
             .map(GroupJudge::bytes)
             .sum::<usize>()

@@ -219,7 +219,7 @@ impl KafkaSink {
     ) -> Result<KafkaSink, SinkError> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers);
-        for (name, value) in options.iter().filter(|(name, _)| is_common(name)) {
+        for (name, value) in connection_options(options) {
             config.set(name, value);
         }
         config
@@ -246,7 +246,13 @@ impl KafkaSink {
     }
 }
 
-/// Whether an option speaks of the connection, and not of consuming.
+/// The options that speak of the connection, and not of consuming: for producers.
+pub fn connection_options(
+    options: &BTreeMap<String, String>,
+) -> impl Iterator<Item = (&String, &String)> {
+    options.iter().filter(|(name, _)| is_common(name))
+}
+
 fn is_common(name: &str) -> bool {
     [
         "security.",

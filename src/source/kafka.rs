@@ -11,15 +11,15 @@
 
 mod client;
 
-pub use client::consumer_config;
+pub use client::{TopicPartition, consumer_config};
 
-use super::RejectionLog;
+use super::{Outlet, RejectionLog};
 use crate::config::KafkaConfig;
 use crate::domain::EventTime;
-use crate::engine::{Back, EngineSettings, Front, Pipeline, PipelineError, PolicySwap};
+use crate::engine::{EngineSettings, Front, PolicySwap, Step};
 use crate::observe::{Resume, Verdict};
 use crate::sink::{Lag, SharedStatus};
-use client::{Change, Context, TopicPartition};
+use client::{Change, Context, Origin};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message, Timestamp};
@@ -30,8 +30,11 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+const METADATA_WITHIN: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
+/// A process that does not look after its house for so long was stopped.
+const ASTOUNDED: Duration = Duration::from_secs(5);
 /// Messages handled in a row before the status is published.
 const BATCH: usize = 1_000;
 /// A partition so many panes ahead of the slowest waits for it.
@@ -44,6 +47,7 @@ struct Reading {
     next_offset: i64,
     /// How far it had been read when somebody last looked, and since when that is so.
     looked_at: (i64, Instant),
+    is_idle: bool,
     paused: bool,
 }
 
@@ -54,16 +58,17 @@ impl Reading {
             assigned: false,
             next_offset: 0,
             looked_at: (0, now),
+            is_idle: false,
             paused: false,
         }
     }
 }
 
 /// The consumer and stage 1.
-pub struct KafkaSource {
+pub struct KafkaSource<O> {
     consumer: Arc<BaseConsumer<Context>>,
     front: Front,
-    pipeline: Pipeline,
+    outlet: O,
     status: SharedStatus,
     idle_after: Duration,
     readings: Vec<Reading>,
@@ -128,6 +133,57 @@ impl OffsetStore {
     }
 }
 
+/// Commits where reading goes on, with what stage 1 needs for it as the offset's metadata.
+#[derive(Clone)]
+pub struct Committer {
+    consumer: Arc<BaseConsumer<Context>>,
+    places: Places,
+}
+
+impl Committer {
+    /// Topic and partition of a number.
+    pub fn place(&self, number: i32) -> Option<TopicPartition> {
+        self.places.get(number)
+    }
+
+    /// All partitions that these topics have; none where the broker does not say.
+    pub fn partitions(&self, topics: &[String]) -> Vec<TopicPartition> {
+        let mut all = Vec::new();
+        for topic in topics {
+            let metadata = self.consumer.fetch_metadata(Some(topic), METADATA_WITHIN);
+            let Ok(metadata) = metadata else {
+                return Vec::new();
+            };
+            let found = metadata.topics().first();
+            let count = found.map_or(0, |topic| topic.partitions().len() as i32);
+            all.extend((0..count).map(|partition| (topic.clone(), partition)));
+        }
+        all
+    }
+
+    /// Everything before these places, by number, is in the hands of others.
+    pub fn commit(&self, resume: &BTreeMap<i32, Resume>) {
+        let mut list = TopicPartitionList::new();
+        for (number, resume) in resume {
+            let Some((topic, partition)) = self.places.get(*number) else {
+                continue;
+            };
+            let metadata = client::to_metadata(resume);
+            let mut element = list.add_partition(&topic, partition);
+            // What a list refuses it cannot hold; neither of these is.
+            let _ = element.set_offset(Offset::Offset(resume.offset));
+            element.set_metadata(metadata);
+        }
+        if list.count() == 0 {
+            return;
+        }
+        // Who has lost a partition meanwhile is told so by the broker, and its offset stays.
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
+            tracing::debug!(%error, "offsets not committed");
+        }
+    }
+}
+
 impl std::fmt::Debug for OffsetStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("OffsetStore")
@@ -153,13 +209,39 @@ impl Subscription {
         wants_append_time: bool,
         started: EventTime,
     ) -> Result<Subscription, KafkaError> {
+        Subscription::with(kafka, wants_append_time, started, Origin::Known)
+    }
+
+    /// Joins the group as one of many: who is given a partition goes on where it was committed last,
+    /// and [`Committer`] commits.
+    ///
+    /// # Errors
+    /// Where librdkafka refuses the options.
+    pub fn shared(
+        kafka: &KafkaConfig,
+        wants_append_time: bool,
+        started: EventTime,
+    ) -> Result<Subscription, KafkaError> {
+        Subscription::with(kafka, wants_append_time, started, Origin::Committed)
+    }
+
+    fn with(
+        kafka: &KafkaConfig,
+        wants_append_time: bool,
+        started: EventTime,
+        origin: Origin,
+    ) -> Result<Subscription, KafkaError> {
         let context = Context {
             start: kafka.start,
             started,
+            origin,
             told: Mutex::default(),
         };
-        let consumer: BaseConsumer<Context> =
-            consumer_config(kafka)?.create_with_context(context)?;
+        let mut options = consumer_config(kafka)?;
+        if origin == Origin::Committed {
+            options.set("enable.auto.commit", "false");
+        }
+        let consumer: BaseConsumer<Context> = options.create_with_context(context)?;
         let topics: Vec<&str> = kafka.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics)?;
         Ok(Subscription {
@@ -192,6 +274,14 @@ impl Subscription {
         }
     }
 
+    /// What commits offsets.
+    pub fn committer(&self) -> Committer {
+        Committer {
+            consumer: Arc::clone(&self.consumer),
+            places: self.places.clone(),
+        }
+    }
+
     /// What stores offsets.
     pub fn offset_store(&self) -> OffsetStore {
         OffsetStore {
@@ -201,17 +291,17 @@ impl Subscription {
     }
 }
 
-impl KafkaSource {
-    /// A source that feeds this pipeline.
+impl<O: Outlet> KafkaSource<O> {
+    /// A source that feeds this outlet.
     pub fn new(
         subscription: &Subscription,
         settings: &EngineSettings,
-        pipeline: Pipeline,
+        outlet: O,
         status: SharedStatus,
         idle_after: Duration,
         swaps: Receiver<Arc<PolicySwap>>,
         now: Instant,
-    ) -> KafkaSource {
+    ) -> KafkaSource<O> {
         let mut front = Front::new(settings);
         let places = subscription.places.all();
         let readings = places.iter().cloned().map(|place| Reading::new(place, now));
@@ -222,7 +312,7 @@ impl KafkaSource {
         KafkaSource {
             consumer: Arc::clone(&subscription.consumer),
             front,
-            pipeline,
+            outlet,
             status,
             idle_after,
             readings: readings.collect(),
@@ -235,11 +325,11 @@ impl KafkaSource {
         }
     }
 
-    /// Reads until told to stop; then lets the back finish what it has, and gives it.
+    /// Reads until told to stop; then lets the outlet finish what it has.
     ///
     /// # Errors
-    /// Where the judging thread has died.
-    pub fn run(mut self, places: &Subscription, stop: &AtomicBool) -> Result<Back, PipelineError> {
+    /// Where it can take nothing more.
+    pub fn run(mut self, places: &Subscription, stop: &AtomicBool) -> Result<O::Rest, O::Error> {
         let mut in_batch = 0;
         while !stop.load(Ordering::Relaxed) {
             let consumer = Arc::clone(&self.consumer);
@@ -248,7 +338,7 @@ impl KafkaSource {
             // In the order of the log: what comes after a swap is judged by it.
             while let Ok(swap) = self.swaps.try_recv() {
                 let step = self.front.swap(&swap);
-                self.pipeline.send(step)?;
+                self.outlet.send(step)?;
             }
             let idle = polled.is_none();
             // Of an error the context was told already.
@@ -263,10 +353,10 @@ impl KafkaSource {
             }
         }
         self.publish();
-        self.pipeline.finish()
+        self.outlet.finish()
     }
 
-    fn take(&mut self, message: &BorrowedMessage<'_>) -> Result<(), PipelineError> {
+    fn take(&mut self, message: &BorrowedMessage<'_>) -> Result<(), O::Error> {
         let place = (message.topic(), message.partition());
         let Some(number) = self.readings.iter().position(|reading| {
             reading.assigned && reading.place.1 == place.1 && reading.place.0 == place.0
@@ -305,13 +395,13 @@ impl KafkaSource {
             );
         }
         match step {
-            Some(step) => self.pipeline.send(step),
+            Some(step) => self.outlet.send(step),
             None => Ok(()),
         }
     }
 
     /// Partitions that have come and gone since the last poll.
-    fn take_changes(&mut self, places: &Places) -> Result<(), PipelineError> {
+    fn take_changes(&mut self, places: &Places) -> Result<(), O::Error> {
         let changes = std::mem::take(&mut self.consumer.context().told().changes);
         for change in changes {
             let step = match change {
@@ -322,6 +412,8 @@ impl KafkaSource {
                     reading.assigned = true;
                     reading.paused = false;
                     reading.looked_at.1 = Instant::now();
+                    reading.is_idle = false;
+                    self.resume(number);
                     self.front.assign(number)
                 }
                 Change::Revoked(place) => {
@@ -338,9 +430,23 @@ impl KafkaSource {
                 }
             };
             self.status.lock().ready = true;
-            self.pipeline.send(step)?;
+            self.outlet.send(step)?;
         }
         Ok(())
+    }
+
+    /// Takes up what was committed with the offset that reading begins at.
+    fn resume(&mut self, number: i32) {
+        let place = &self.readings[number as usize].place;
+        let committed = {
+            let mut told = self.consumer.context().told();
+            told.committed.remove(place)
+        };
+        match committed {
+            Some(Some(resume)) => self.front.resume(number, resume),
+            Some(None) => self.front.forget(number),
+            None => {}
+        }
     }
 
     fn number_of(&mut self, place: &TopicPartition, places: &Places) -> i32 {
@@ -363,11 +469,18 @@ impl KafkaSource {
     }
 
     /// What is due a few times a second: lag, idle partitions, partitions far ahead.
-    fn keep_house(&mut self, now: Instant) -> Result<(), PipelineError> {
+    fn keep_house(&mut self, now: Instant) -> Result<(), O::Error> {
         if now.duration_since(self.housekeeping) < HOUSEKEEPING {
             return Ok(());
         }
+        // Whoever was stopped for a while knows nothing of what it is about to call idle.
+        if now.duration_since(self.housekeeping) >= ASTOUNDED {
+            for reading in &mut self.readings {
+                reading.looked_at.1 = now;
+            }
+        }
         self.housekeeping = now;
+        self.outlet.keep_house(now)?;
         let (lag, lag_is_new, errors) = {
             let mut told = self.consumer.context().told();
             (
@@ -400,20 +513,31 @@ impl KafkaSource {
         &mut self,
         lag: &BTreeMap<TopicPartition, i64>,
         now: Instant,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<(), O::Error> {
         let mut idle = BTreeSet::new();
-        for (number, reading) in self.readings.iter_mut().enumerate() {
+        for (number, reading) in (0..).zip(&mut self.readings) {
             // Only what is known to be read to its end can be idle; a paused partition is not.
             let at_end = reading.assigned && !reading.paused && lag.get(&reading.place) == Some(&0);
             if !at_end || reading.looked_at.0 != reading.next_offset {
                 reading.looked_at = (reading.next_offset, now);
+                reading.is_idle = false;
             } else if now.duration_since(reading.looked_at.1) >= self.idle_after {
-                idle.insert(number as i32);
+                idle.insert(number);
+                if !std::mem::replace(&mut reading.is_idle, true) {
+                    self.outlet.send(Step::Idle(number))?;
+                }
             }
         }
+        let frontier = self.outlet.frontier();
         for number in &idle {
-            if let Some(step) = self.front.follow(*number, |other| idle.contains(&other)) {
-                self.pipeline.send(step)?;
+            let step = match frontier {
+                None => self.front.follow(*number, |other| idle.contains(&other)),
+                Some(frontier) => frontier
+                    .target
+                    .and_then(|target| self.front.follow_to(*number, target)),
+            };
+            if let Some(step) = step {
+                self.outlet.send(step)?;
             }
         }
         Ok(())
@@ -422,13 +546,17 @@ impl KafkaSource {
     /// Partitions far ahead of the slowest in event time wait for it: what they have sealed
     /// would only pile up.
     fn align(&mut self) {
+        let slowest = match self.outlet.frontier() {
+            None => self.front.slowest(),
+            Some(frontier) => frontier.joint,
+        };
         for (number, reading) in self
             .readings
             .iter_mut()
             .enumerate()
             .filter(|(_, reading)| reading.assigned)
         {
-            let lead = self.front.lead(number as i32);
+            let lead = self.front.lead(number as i32, slowest);
             let pause = if reading.paused {
                 lead > LEAD_MAX / 2
             } else {

@@ -5,8 +5,12 @@
 
 mod file;
 mod kafka;
+mod outlet;
 mod rejections;
 
 pub use file::{FileSource, Line, LineReader, SourceError};
-pub use kafka::{KafkaSource, OffsetStore, Subscription, consumer_config};
+pub use kafka::{
+    Committer, KafkaSource, OffsetStore, Subscription, TopicPartition, consumer_config,
+};
+pub use outlet::Outlet;
 pub use rejections::RejectionLog;

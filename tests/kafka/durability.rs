@@ -18,7 +18,7 @@ const KILLS: usize = 10;
 const LEAVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// Eight days of the tiny hub with a sweep on the seventh, dealt out to the partitions.
-fn messages() -> Vec<Message> {
+pub(super) fn messages(partitions: i32) -> Vec<Message> {
     let scenario = Scenario::named("one_touch_sweep").expect("a scenario");
     let after = Span(Span::days(6).0 + Span::hours(6).0);
     let injection = Injection::new(scenario, after, Intensity::High);
@@ -28,7 +28,7 @@ fn messages() -> Vec<Message> {
     });
     let lines = lines_of(&scene, 8);
     let message = |(partition, (_, payload)): (i32, (_, Vec<u8>))| Message {
-        partition: partition % PARTITIONS,
+        partition: partition % partitions,
         key: String::new(),
         payload,
     };
@@ -49,18 +49,18 @@ fn yaml(setting: &Setting, topic: &str, state: &Path) -> String {
 }
 
 /// Waits until everything is read, and lets it leave.
-fn finishes(daemon: Daemon) {
+pub(super) fn finishes(daemon: Daemon, partitions: i32) {
     eventually("everything to be read", 3 * SOON, || {
         let scrape = daemon.scrape();
         let lag = scrape.sum("vigie_kafka_lag_messages", &[]);
-        let known = scrape.count("vigie_kafka_lag_messages") == PARTITIONS as usize;
+        let known = scrape.count("vigie_kafka_lag_messages") == partitions as usize;
         (known && lag == 0.0).then_some(())
     });
     let ended = daemon.leave(LEAVE_WITHIN);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
-fn records(kafka: &Client, topic: &str) -> Vec<String> {
+pub(super) fn records(kafka: &Client, topic: &str) -> Vec<String> {
     let records = kafka.consume(topic);
     let text = records
         .into_iter()
@@ -71,7 +71,7 @@ fn records(kafka: &Client, topic: &str) -> Vec<String> {
 #[test]
 fn killed_ten_times_it_raises_what_it_would_have_raised() {
     let kafka = shared();
-    let messages = messages();
+    let messages = messages(PARTITIONS);
     let (straight, killed) = (
         Setting::made(&kafka, PARTITIONS),
         Setting::made(&kafka, PARTITIONS),
@@ -82,11 +82,10 @@ fn killed_ten_times_it_raises_what_it_would_have_raised() {
     }
     let folders = [directory::fresh(), directory::fresh()];
 
-    finishes(Daemon::start_with(&yaml(
-        &straight,
-        &topic,
-        folders[0].path(),
-    )));
+    finishes(
+        Daemon::start_with(&yaml(&straight, &topic, folders[0].path())),
+        PARTITIONS,
+    );
     let expected = records(&kafka, &straight.alerts);
     assert!(expected.len() > 3, "{expected:#?}");
 
@@ -108,7 +107,7 @@ fn killed_ten_times_it_raises_what_it_would_have_raised() {
         drop(daemon);
     }
     assert!(kept > KILLS / 2, "it went on from {kept} snapshots");
-    finishes(Daemon::start_with(&yaml));
+    finishes(Daemon::start_with(&yaml), PARTITIONS);
 
     let after = records(&kafka, &killed.alerts);
     let set = |records: &[String]| records.iter().cloned().collect::<BTreeSet<String>>();

@@ -2,6 +2,7 @@
 
 use crate::config::{KafkaConfig, Start};
 use crate::domain::EventTime;
+use crate::observe::Resume;
 use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -9,14 +10,26 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
 const OFFSETS_FOR_TIMES_TIMEOUT: Duration = Duration::from_secs(10);
 /// An error of the same kind is worth a line in the log no more often than this.
 const ERROR_LINE_EVERY: Duration = Duration::from_secs(10);
 
-pub(super) type TopicPartition = (String, i32);
+/// A topic and the number of a partition of it.
+pub type TopicPartition = (String, i32);
+
+/// Where partitions that were read before go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Where this process has left them, or was told.
+    Known,
+    /// Where the group has committed them last.
+    Committed,
+}
 
 /// The consumer's options.
 ///
@@ -57,6 +70,24 @@ pub fn consumer_config(kafka: &KafkaConfig) -> Result<ClientConfig, KafkaError> 
     Ok(config)
 }
 
+/// Where reading goes on, as metadata of a committed offset: hexadecimal digits.
+pub(super) fn to_metadata(resume: &Resume) -> String {
+    let bytes = postcard::to_stdvec(resume).unwrap_or_default();
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn from_metadata(text: &str) -> Option<Resume> {
+    let digits = text.as_bytes().chunks(2);
+    let bytes: Option<Vec<u8>> = digits
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    postcard::from_bytes(&bytes?).ok()
+}
+
 /// What the client tells through its callbacks.
 #[derive(Default)]
 pub(super) struct Told {
@@ -64,6 +95,8 @@ pub(super) struct Told {
     pub(super) changes: Vec<Change>,
     /// Where to go on, should the partition come back.
     pub(super) positions: BTreeMap<TopicPartition, i64>,
+    /// What was committed with the offset where a partition begins; `None` where nothing was.
+    pub(super) committed: BTreeMap<TopicPartition, Option<Resume>>,
     pub(super) assigned: BTreeSet<TopicPartition>,
     pub(super) lag: BTreeMap<TopicPartition, i64>,
     pub(super) lag_is_new: bool,
@@ -80,6 +113,7 @@ pub(super) enum Change {
 pub(super) struct Context {
     pub(super) start: Start,
     pub(super) started: EventTime,
+    pub(super) origin: Origin,
     pub(super) told: Mutex<Told>,
 }
 
@@ -94,7 +128,10 @@ impl Context {
         consumer: &BaseConsumer<Context>,
         partitions: &TopicPartitionList,
     ) -> TopicPartitionList {
-        let known = self.told().positions.clone();
+        let known = match self.origin {
+            Origin::Known => self.told().positions.clone(),
+            Origin::Committed => self.committed(consumer, partitions),
+        };
         let fresh = |offset| {
             let mut list = TopicPartitionList::new();
             for element in partitions.elements() {
@@ -125,6 +162,40 @@ impl Context {
             }
         }
         list
+    }
+
+    /// Where the group has committed these partitions, waiting for a broker that does not say.
+    fn committed(
+        &self,
+        consumer: &BaseConsumer<Context>,
+        partitions: &TopicPartitionList,
+    ) -> BTreeMap<TopicPartition, i64> {
+        let mut committed = BTreeMap::new();
+        let asked = loop {
+            match consumer.committed_offsets(partitions.clone(), COMMITTED_WITHIN) {
+                Ok(asked) => break asked,
+                Err(error) => {
+                    tracing::warn!(%error, "the broker did not say what was committed; asking again");
+                }
+            }
+        };
+        let mut told = self.told();
+        for element in asked.elements() {
+            let place = (element.topic().to_owned(), element.partition());
+            let resume = from_metadata(element.metadata());
+            if let Offset::Offset(offset) = element.offset() {
+                committed.insert(place.clone(), offset);
+                if resume.is_none() {
+                    tracing::warn!(
+                        topic = place.0,
+                        partition = place.1,
+                        "an offset was committed by another program; its first minutes are read without what came before"
+                    );
+                }
+            }
+            told.committed.insert(place, resume);
+        }
+        committed
     }
 
     fn at_time(

@@ -1,0 +1,184 @@
+//! What stage 1 seals, written to the log, and the source's offsets committed once it is there.
+
+use super::frontier::FrontierTail;
+use super::topics::Topics;
+use super::writer::{LogWriter, WriteError};
+use crate::config::Config;
+use crate::engine::spread::{Frontier, Outgoing, ToMeet};
+use crate::engine::{PolicySwap, Step};
+use crate::observe::Resume;
+use crate::source::{self, Committer, TopicPartition};
+use rdkafka::error::KafkaError;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+const COMMIT_EVERY: Duration = Duration::from_millis(500);
+/// How long records may take to arrive when the process leaves.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Nothing more can be handed on.
+#[derive(Debug, Error)]
+pub enum OutletError {
+    /// The log does not take it.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The thread of the nodes has stopped.
+    #[error("the thread of the nodes has stopped")]
+    Host,
+}
+
+/// Who speaks for the source partitions that this process reads.
+pub struct Outlet {
+    topics: Topics,
+    /// Of the source, in the order that numbers its partitions.
+    source: Vec<String>,
+    writer: LogWriter,
+    committer: Committer,
+    tail: FrontierTail,
+    /// By local number of the partition: under which name it is spoken for.
+    speaks: BTreeMap<i32, u64>,
+    /// Where reading goes on, once so many records have arrived.
+    done: VecDeque<(u64, i32, Resume)>,
+    committed: Instant,
+    announced: Vec<i32>,
+    swaps: Sender<Arc<PolicySwap>>,
+}
+
+impl Outlet {
+    /// For what this committer's consumer reads; swaps of policy go on to the nodes of this process.
+    ///
+    /// # Errors
+    /// Where librdkafka refuses the options.
+    pub fn new(
+        config: &Config,
+        committer: Committer,
+        swaps: Sender<Arc<PolicySwap>>,
+    ) -> Result<Outlet, KafkaError> {
+        let topics = Topics::of(&config.cluster);
+        Ok(Outlet {
+            tail: FrontierTail::new(config, &topics.findings)?,
+            writer: LogWriter::new(config)?,
+            source: config.kafka.topics.clone(),
+            speaks: BTreeMap::new(),
+            done: VecDeque::new(),
+            committed: Instant::now(),
+            announced: Vec::new(),
+            committer,
+            topics,
+            swaps,
+        })
+    }
+
+    /// The number of a source partition in all replicas.
+    fn number(&self, (topic, partition): &TopicPartition) -> Option<i32> {
+        let topic = self.source.iter().position(|known| known == topic)?;
+        Some((topic as i32) << 16 | partition)
+    }
+
+    fn say(&mut self, outgoing: &Outgoing) -> Result<(), WriteError> {
+        for (shard, message) in (0..).zip(&outgoing.to_shards) {
+            self.writer
+                .send((&self.topics.partials, shard), "source", message)?;
+        }
+        let meet = (self.topics.partials.as_str(), self.topics.meet());
+        self.writer.send(meet, "source", &outgoing.to_meet)
+    }
+
+    /// Tells of all partitions that the source has: nobody goes on without one that is read later.
+    fn announce(&mut self) -> Result<(), WriteError> {
+        let places = self.committer.partitions(&self.source);
+        let numbers: Vec<i32> = places
+            .iter()
+            .filter_map(|place| self.number(place))
+            .collect();
+        if numbers.is_empty() || numbers == self.announced {
+            return Ok(());
+        }
+        let meet = (self.topics.partials.as_str(), self.topics.meet());
+        self.writer
+            .send(meet, "source", &ToMeet::Announce(numbers.clone()))?;
+        self.announced = numbers;
+        Ok(())
+    }
+
+    fn place_of(&self, local: i32) -> Option<(i32, TopicPartition)> {
+        let place = self.committer.place(local)?;
+        Some((self.number(&place)?, place))
+    }
+
+    fn commit(&mut self) {
+        let mut latest = BTreeMap::new();
+        while let Some((records, _, _)) = self.done.front()
+            && self.writer.has_arrived(*records)
+            && let Some((_, local, resume)) = self.done.pop_front()
+        {
+            latest.insert(local, resume);
+        }
+        self.committer.commit(&latest);
+    }
+}
+
+impl source::Outlet for Outlet {
+    type Rest = ();
+    type Error = OutletError;
+
+    fn send(&mut self, step: Step) -> Result<(), OutletError> {
+        let shards = self.topics.shards();
+        match step {
+            Step::Assign { partition, .. } => {
+                self.announce()?;
+                if let Some((number, _)) = self.place_of(partition) {
+                    let writer = super::unique();
+                    self.speaks.insert(partition, writer);
+                    self.say(&Outgoing::claim(number, writer, shards))?;
+                }
+            }
+            Step::Revoke(partition) => {
+                self.speaks.remove(&partition);
+                self.done.retain(|(_, local, _)| *local != partition);
+            }
+            Step::Idle(partition) => {
+                if let Some(writer) = self.speaks.get(&partition).copied()
+                    && let Some((number, _)) = self.place_of(partition)
+                {
+                    self.say(&Outgoing::idle(number, writer))?;
+                }
+            }
+            Step::Progress(partition, progress) => {
+                if let Some(writer) = self.speaks.get(&partition).copied()
+                    && let Some((number, _)) = self.place_of(partition)
+                {
+                    let resume = (*progress.resume).clone();
+                    self.say(&Outgoing::sealed(number, writer, progress, shards))?;
+                    self.done
+                        .push_back((self.writer.records(), partition, resume));
+                }
+            }
+            Step::Swap(swap) => self.swaps.send(swap).map_err(|_| OutletError::Host)?,
+        }
+        Ok(())
+    }
+
+    fn keep_house(&mut self, now: Instant) -> Result<(), OutletError> {
+        self.tail.poll();
+        if now.duration_since(self.committed) >= COMMIT_EVERY {
+            self.committed = now;
+            self.announce()?;
+            self.commit();
+        }
+        Ok(())
+    }
+
+    fn frontier(&self) -> Option<Frontier> {
+        Some(self.tail.known())
+    }
+
+    fn finish(mut self) -> Result<(), OutletError> {
+        self.writer.settle(SETTLE);
+        self.commit();
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! The one who raises alerts.
+
+use super::message::Verdict;
+use crate::alert::{AlertState, Alerting};
+use crate::detection::Plan;
+use crate::domain::{Alert, EventTime};
+use crate::engine::{BackStatus, EngineSettings, PolicySwap, StateError};
+use crate::score::Judgement;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// By number of what is complete: what shards have judged of it.
+type Waiting = BTreeMap<u64, Vec<Verdict>>;
+
+/// Reads what all shards have judged.
+pub struct AlertNode {
+    plan: Arc<Plan>,
+    alerting: Alerting,
+    waiting: Waiting,
+    next: u64,
+    closed_to: Option<EventTime>,
+    shards: usize,
+}
+
+#[derive(Serialize)]
+struct Saving<'s> {
+    alerts: &'s AlertState,
+    waiting: &'s Waiting,
+    next: u64,
+    closed_to: Option<EventTime>,
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    alerts: AlertState,
+    waiting: Waiting,
+    next: u64,
+    closed_to: Option<EventTime>,
+}
+
+impl AlertNode {
+    /// Without history.
+    pub fn new(settings: &EngineSettings, shards: usize) -> AlertNode {
+        AlertNode {
+            plan: Arc::clone(&settings.plan),
+            alerting: crate::engine::back::alerting(settings),
+            waiting: Waiting::new(),
+            next: 0,
+            closed_to: None,
+            shards,
+        }
+    }
+
+    /// Goes on from what another wrote down; policy may have been another.
+    ///
+    /// # Errors
+    /// Where the bytes are not what [`AlertNode::save`] wrote.
+    pub fn restore(
+        settings: &EngineSettings,
+        shards: usize,
+        bytes: &[u8],
+    ) -> Result<AlertNode, StateError> {
+        let saved: Saved = StateError::read(bytes)?;
+        let mut node = AlertNode::new(settings, shards);
+        node.alerting.restore(saved.alerts);
+        node.waiting = saved.waiting;
+        node.next = saved.next;
+        node.closed_to = saved.closed_to;
+        Ok(node)
+    }
+
+    /// Writes down all that it knows.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn save(&self) -> Result<Vec<u8>, StateError> {
+        let saving = Saving {
+            alerts: self.alerting.state(),
+            waiting: &self.waiting,
+            next: self.next,
+            closed_to: self.closed_to,
+        };
+        Ok(postcard::to_stdvec(&saving)?)
+    }
+
+    /// Goes on with other policy.
+    pub fn swap(&mut self, swap: &PolicySwap) {
+        self.plan = Arc::clone(&swap.plan);
+        self.alerting
+            .swap(Arc::clone(&swap.plan), swap.alert, Arc::clone(&swap.policy));
+    }
+
+    /// Takes what a shard has judged; gives the alert records that are due once all have.
+    pub fn take(&mut self, verdict: Verdict) -> Vec<Alert> {
+        if verdict.number < self.next {
+            return Vec::new();
+        }
+        let of_number = self.waiting.entry(verdict.number).or_default();
+        if of_number.iter().all(|known| known.shard != verdict.shard) {
+            of_number.push(verdict);
+        }
+        let mut records = Vec::new();
+        while let Some(first) = self.waiting.first_entry()
+            && *first.key() == self.next
+            && first.get().len() == self.shards
+        {
+            let mut judgements: Vec<Judgement> = Vec::new();
+            for verdict in first.remove() {
+                self.closed_to = self.closed_to.max(verdict.closed_to);
+                judgements.extend(verdict.judgements);
+            }
+            // As one process that judges all groups gives them.
+            judgements.sort_by_key(|judgement| {
+                (judgement.decided, self.plan.series[judgement.series].group)
+            });
+            records.extend(self.alerting.step(&judgements));
+            self.next += 1;
+        }
+        records
+    }
+
+    /// Windows that end up to then are told of; `None` before the first pane.
+    pub fn closed_to(&self) -> Option<EventTime> {
+        self.closed_to
+    }
+
+    /// Adds what it can tell of itself.
+    pub fn tell(&self, status: &mut BackStatus) {
+        status.active = self.alerting.active().cloned().collect();
+        status.muted = self.alerting.muted().clone();
+    }
+}

@@ -1,0 +1,28 @@
+//! The stages spread over several processes, joined by logs instead of queues.
+//!
+//! ```text
+//! observe ──► meet ──► shards ──► alerts
+//!         └──────────────┘
+//! ```
+//!
+//! Stage 1 writes down what it seals ([`Outgoing`]): the traces of parcels for the one who says which
+//! panes are complete ([`MeetNode`]), the tables of each group for the shard that judges it
+//! ([`ShardNode`]). One ([`AlertNode`]) raises alerts. Each node reads one log and is a function of it,
+//! so a node that is begun again from a state and the log after it says the same again.
+//!
+//! Whoever hands on what they say may do so more than once: every node drops what it has, by
+//! partition and pane, or by number. And it may be somebody whose work was given to another: who
+//! speaks for a source partition claims it in the log, and from then on nobody else is heard.
+
+mod alerts;
+mod meet;
+mod message;
+mod outgoing;
+mod shard;
+mod speakers;
+
+pub use alerts::AlertNode;
+pub use meet::MeetNode;
+pub use message::{Frontier, Sealed, ToAlerts, ToMeet, ToShard, Verdict};
+pub use outgoing::Outgoing;
+pub use shard::ShardNode;

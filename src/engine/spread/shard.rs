@@ -1,0 +1,131 @@
+//! Who judges some of the groups.
+
+use super::message::{ToShard, Verdict};
+use super::speakers::Speakers;
+use crate::detection::Plan;
+use crate::domain::EventTime;
+use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus, StateError};
+use crate::score::{Shard, ShardState};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Reads what the source partitions say of its groups, and which panes are complete.
+pub struct ShardNode {
+    plan: Arc<Plan>,
+    shard: Shard,
+    speakers: Speakers,
+    detections: Vec<SeriesStatus>,
+    number: usize,
+}
+
+#[derive(Serialize)]
+struct Saving<'s> {
+    shard: &'s ShardState,
+    speakers: &'s Speakers,
+    detections: &'s [SeriesStatus],
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    shard: ShardState,
+    speakers: Speakers,
+    detections: Vec<SeriesStatus>,
+}
+
+impl ShardNode {
+    /// This one of so many shards, without history.
+    pub fn new(settings: &EngineSettings, number: usize, shards: usize) -> ShardNode {
+        let plan = Arc::clone(&settings.plan);
+        ShardNode {
+            detections: vec![SeriesStatus::default(); plan.detections.len()],
+            shard: Shard::new(Arc::clone(&plan), settings.score, number, shards),
+            speakers: Speakers::default(),
+            number,
+            plan,
+        }
+    }
+
+    /// Goes on from what another wrote down.
+    ///
+    /// # Errors
+    /// Where the bytes are not what [`ShardNode::save`] wrote.
+    pub fn restore(
+        settings: &EngineSettings,
+        number: usize,
+        bytes: &[u8],
+    ) -> Result<ShardNode, StateError> {
+        let saved: Saved = StateError::read(bytes)?;
+        let plan = Arc::clone(&settings.plan);
+        Ok(ShardNode {
+            shard: Shard::restore(Arc::clone(&plan), settings.score, saved.shard),
+            speakers: saved.speakers,
+            detections: saved.detections,
+            number,
+            plan,
+        })
+    }
+
+    /// Writes down all that it knows.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn save(&self) -> Result<Vec<u8>, StateError> {
+        let saving = Saving {
+            shard: self.shard.state(),
+            speakers: &self.speakers,
+            detections: &self.detections,
+        };
+        Ok(postcard::to_stdvec(&saving)?)
+    }
+
+    /// Goes on with other policy.
+    pub fn swap(&mut self, swap: &PolicySwap) {
+        self.plan = Arc::clone(&swap.plan);
+        self.shard.swap(Arc::clone(&swap.plan));
+    }
+
+    /// Takes what somebody says; gives what is judged by now.
+    pub fn take(&mut self, message: ToShard) -> Vec<Verdict> {
+        match message {
+            ToShard::Claim { partition, writer } => self.speakers.claim(partition, writer),
+            ToShard::Sealed(sealed) => {
+                if let Some(sealed_before) = sealed.sealed_before
+                    && self.speakers.may_speak(sealed.partition, sealed.writer)
+                {
+                    self.shard
+                        .arrive(sealed.partition, sealed_before, sealed.panes);
+                }
+            }
+            ToShard::Met(met) => self.shard.meet(met),
+        }
+        let mut verdicts = Vec::new();
+        while let Some((number, judgements)) = self.shard.step(None) {
+            for judgement in &judgements {
+                let detection = self.plan.series[judgement.series].detection;
+                self.detections[detection].note(judgement);
+            }
+            verdicts.push(Verdict {
+                shard: self.number,
+                number,
+                closed_to: self.shard.closed_to(),
+                judgements,
+            });
+        }
+        verdicts
+    }
+
+    /// Windows that end up to then are judged; `None` before the first pane.
+    pub fn closed_to(&self) -> Option<EventTime> {
+        self.shard.closed_to()
+    }
+
+    /// Adds what it can tell of itself.
+    pub fn tell(&self, status: &mut BackStatus) {
+        let all = status.detections.iter_mut().zip(&self.detections);
+        all.for_each(|(sum, one)| sum.add(one));
+        for (group, entities) in self.shard.entities() {
+            status.entities[group] = entities;
+        }
+        status.state_bytes += self.shard.state_bytes();
+    }
+}

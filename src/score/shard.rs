@@ -1,0 +1,159 @@
+//! Some of the groups, judged apart from the others.
+//!
+//! No group knows another, so a shard is a part of the questions and not of the entities: what a
+//! class has in common, its season, its common mode and how much it scatters, is known where the
+//! class is judged, and the judgements are, to the bit, those of one process that judges all.
+
+use super::gathering::Gathering;
+use super::judges::{self, Bench, Judges};
+use super::meet::Met;
+use super::{Judgement, ScoreObserver, ScoreSettings};
+use crate::detection::{GroupId, Plan};
+use crate::domain::{EventTime, Span};
+use crate::measure::ValueHasher;
+use crate::observe::PaneTable;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a [`Shard`] knows: a function of what came, and all that a restart needs.
+#[derive(Serialize, Deserialize)]
+pub struct ShardState {
+    judges: Judges,
+    gathering: Gathering<Vec<PaneTable>>,
+    /// What is complete, as far as it waits for its parts.
+    met: BTreeMap<u64, Met>,
+    next: u64,
+}
+
+/// Judges the groups of one shard.
+pub struct Shard {
+    plan: Arc<Plan>,
+    settings: ScoreSettings,
+    hasher: ValueHasher,
+    tick: Span,
+    state: ShardState,
+}
+
+/// The groups that a shard judges.
+fn groups_of(plan: &Plan, shard: usize, shards: usize) -> impl Iterator<Item = GroupId> {
+    (0..plan.groups.len()).filter(move |group| group % shards == shard)
+}
+
+/// A table per group, dealt out to the shards.
+pub fn deal(tables: Vec<PaneTable>, shards: usize) -> Vec<Vec<PaneTable>> {
+    let mut dealt: Vec<Vec<PaneTable>> = (0..shards).map(|_| Vec::new()).collect();
+    for (group, table) in tables.into_iter().enumerate() {
+        dealt[group % shards].push(table);
+    }
+    dealt
+}
+
+impl Shard {
+    /// One of so many, without history.
+    pub fn new(plan: Arc<Plan>, settings: ScoreSettings, shard: usize, shards: usize) -> Shard {
+        let state = ShardState {
+            judges: Judges::new(&plan, groups_of(&plan, shard, shards)),
+            gathering: Gathering::default(),
+            met: BTreeMap::new(),
+            next: 0,
+        };
+        Shard::restore(plan, settings, state)
+    }
+
+    /// Goes on where another was.
+    pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, state: ShardState) -> Shard {
+        Shard {
+            hasher: ValueHasher::new(settings.hash_key),
+            tick: judges::tick(&plan),
+            plan,
+            settings,
+            state,
+        }
+    }
+
+    /// What it knows.
+    pub fn state(&self) -> &ShardState {
+        &self.state
+    }
+
+    /// Goes on with a plan that differs from the one before in its policies and in the content of
+    /// its lists at the most.
+    pub fn swap(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
+    /// A partition has sealed every pane before `sealed_before`: the tables of this shard's groups.
+    pub fn arrive(
+        &mut self,
+        partition: i32,
+        sealed_before: i64,
+        tables: impl IntoIterator<Item = (i64, Vec<PaneTable>)>,
+    ) {
+        self.state
+            .gathering
+            .arrive(partition, sealed_before, tables);
+    }
+
+    /// What is complete, with the tables of this shard's groups. What came before is left out.
+    pub fn meet(&mut self, met: Met) {
+        if met.number >= self.state.next {
+            self.state.met.entry(met.number).or_insert(met);
+        }
+    }
+
+    /// Judges what is complete next, once all its parts are here; gives its number too.
+    pub fn step(
+        &mut self,
+        mut observer: Option<ScoreObserver<'_>>,
+    ) -> Option<(u64, Vec<Judgement>)> {
+        let state = &mut self.state;
+        let next = state.met.get(&state.next)?;
+        if !state.gathering.has_reached(&next.reached) {
+            return None;
+        }
+        let met = state.met.remove(&state.next)?;
+        state.next += 1;
+        let reached = |partition| met.reached.get(&partition).copied().unwrap_or(i64::MIN);
+        // Panes that it does not name came too late.
+        let parts = state.gathering.take_before(met.joint, reached);
+        let bench = Bench {
+            plan: &self.plan,
+            settings: &self.settings,
+            tick: self.tick,
+        };
+        let mut judgements = Vec::new();
+        for (pane, of_parcels) in &met.panes {
+            let begins = EventTime(pane * self.plan.pane.0);
+            state
+                .judges
+                .begin(begins, &bench, &mut observer, &mut judgements);
+            let of_events = parts.get(pane).into_iter().flatten();
+            for tables in of_events.chain([of_parcels]) {
+                state.judges.merge(tables, begins, &self.hasher);
+            }
+        }
+        let to = EventTime(met.joint * self.plan.pane.0);
+        state
+            .judges
+            .close_up_to(to, &bench, &mut observer, &mut judgements);
+        Some((met.number, judgements))
+    }
+
+    /// Windows that end up to then are judged; `None` before the first pane.
+    pub fn closed_to(&self) -> Option<EventTime> {
+        self.state.judges.closed_to()
+    }
+
+    /// By group of this shard: entities with baselines and entities forgotten so far.
+    pub fn entities(&self) -> impl Iterator<Item = (GroupId, (usize, u64))> {
+        let groups = self.state.judges.groups().iter();
+        groups.map(|group| (group.group(), (group.entities(), group.forgotten())))
+    }
+
+    /// Bytes of baselines and open windows.
+    pub fn state_bytes(&self) -> usize {
+        let groups = self.state.judges.groups().iter();
+        groups.map(super::judge::GroupJudge::bytes).sum()
+    }
+}

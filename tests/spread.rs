@@ -1,0 +1,456 @@
+//! The stages spread over processes that die, come back, and speak after their time, joined by logs
+//! that delay and repeat: the same alerts as of one process, to the byte.
+//!
+//! A world is a seed. What happens in it is drawn one act after another: somebody reads, a message
+//! arrives, a node takes what is next in its log, writes itself down, dies, or is replaced while it
+//! goes on believing in itself.
+
+use crate::support::hub::{MINUTE, Scene, lines_of, tiny_hub};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use vigie::domain::{EventTime, Intensity, Span};
+use vigie::engine::spread::{
+    AlertNode, Frontier, MeetNode, Outgoing, ShardNode, ToAlerts, ToMeet, ToShard,
+};
+use vigie::engine::{Engine, EngineSettings, Front, Step};
+use vigie::observe::Resume;
+use vigie::simulate::{Injection, Scenario, Settings};
+
+const PARTITIONS: usize = 3;
+const SHARDS: usize = 4;
+/// The logs: one of the meeting, one per shard, one of alerts.
+const LOGS: usize = SHARDS + 2;
+const MEET: usize = SHARDS;
+const ALERTS: usize = SHARDS + 1;
+
+type Lines = Vec<Vec<u8>>;
+
+/// What is read: the whole, and what of it each partition holds. The last partition falls silent in
+/// the middle, and all others end with an hour in which hardly anything happens.
+struct Input {
+    settings: EngineSettings,
+    whole: Lines,
+    parts: Vec<Lines>,
+}
+
+fn input() -> Input {
+    let scenario = Scenario::named("decoy_record_touched").expect("a scenario");
+    let touches = |minutes| {
+        Injection::new(scenario, Span(minutes * MINUTE), Intensity::High)
+            .with("hours", 0.2)
+            .with("touches", 2.0)
+    };
+    let scene = Scene::of(Settings {
+        injections: [20, 45, 70, 110].map(touches).to_vec(),
+        parcels_per_day: 600.0,
+        reads_per_day: 6_000.0,
+        ..tiny_hub(913)
+    });
+    let mut lines = lines_of(&scene, 1);
+    let begin = lines[0].0;
+    lines.retain(|(time, _)| (*time - begin).0 < 150 * MINUTE);
+    let (mut whole, mut parts) = (Lines::new(), vec![Lines::new(); PARTITIONS]);
+    for (number, (time, line)) in lines.iter().enumerate() {
+        let is_silent = (*time - begin).0 > 80 * MINUTE;
+        let speaking = if is_silent {
+            PARTITIONS - 1
+        } else {
+            PARTITIONS
+        };
+        whole.push(line.clone());
+        parts[number % speaking].push(line.clone());
+    }
+    for minute in 0..60 {
+        let time = EventTime(begin.0 + (150 + minute) * MINUTE);
+        for part in &mut parts[..PARTITIONS - 1] {
+            let line = format!(
+                r#"{{"time":{},"kind":"movement","shipment":"last","step":"arriving"}}"#,
+                time.0
+            );
+            whole.push(line.clone().into_bytes());
+            part.push(line.into_bytes());
+        }
+    }
+    Input {
+        settings: scene.settings(),
+        whole,
+        parts,
+    }
+}
+
+fn record(alert: &vigie::domain::Alert) -> String {
+    serde_json::to_string(alert).expect("an alert")
+}
+
+/// What one process raises that reads everything in order.
+fn expected(input: &Input) -> BTreeSet<String> {
+    let mut engine = Engine::new(&input.settings, 0..1);
+    let mut records = BTreeSet::new();
+    for (number, line) in input.whole.iter().enumerate() {
+        let (_, alerts) = engine.feed(0, number as i64, None, line);
+        records.extend(alerts.iter().map(record));
+    }
+    records
+}
+
+/// Messages on their way from one producer to one log, which they reach in order.
+struct Wire {
+    log: usize,
+    messages: VecDeque<Vec<u8>>,
+    sent: usize,
+}
+
+impl Wire {
+    fn to(log: usize) -> Wire {
+        Wire {
+            log,
+            messages: VecDeque::new(),
+            sent: 0,
+        }
+    }
+
+    fn send(&mut self, message: &impl Serialize) {
+        self.messages.push_back(bytes(message));
+        self.sent += 1;
+    }
+
+    fn arrived(&self) -> usize {
+        self.sent - self.messages.len()
+    }
+}
+
+fn bytes(message: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(message).expect("a message")
+}
+
+fn message<'b, T: serde::Deserialize<'b>>(bytes: &'b [u8]) -> T {
+    postcard::from_bytes(bytes).expect("what was written")
+}
+
+/// Reads one source partition.
+struct Reader {
+    front: Front,
+    next: usize,
+    writer: u64,
+    wires: Vec<Wire>,
+    /// Where reading could go on, once so many messages of each wire have arrived.
+    done: VecDeque<(Vec<usize>, Resume)>,
+    is_idle: bool,
+}
+
+impl Reader {
+    fn new(input: &Input, partition: usize, committed: Option<&Resume>, writer: u64) -> Reader {
+        let mut front = Front::new(&input.settings);
+        if let Some(resume) = committed {
+            front.resume(partition as i32, resume.clone());
+        }
+        front.assign(partition as i32);
+        let mut reader = Reader {
+            front,
+            next: committed.map_or(0, |resume| resume.offset as usize),
+            writer,
+            wires: (0..=MEET).map(Wire::to).collect(),
+            done: VecDeque::new(),
+            is_idle: false,
+        };
+        reader.say(Outgoing::claim(partition as i32, writer, SHARDS));
+        reader
+    }
+
+    fn say(&mut self, outgoing: Outgoing) {
+        for (wire, message) in self.wires.iter_mut().zip(&outgoing.to_shards) {
+            wire.send(message);
+        }
+        self.wires[MEET].send(&outgoing.to_meet);
+    }
+
+    fn take(&mut self, partition: usize, step: Option<Step>) {
+        if let Some(Step::Progress(_, progress)) = step {
+            let resume = (*progress.resume).clone();
+            self.say(Outgoing::sealed(
+                partition as i32,
+                self.writer,
+                progress,
+                SHARDS,
+            ));
+            let sent = self.wires.iter().map(|wire| wire.sent).collect();
+            self.done.push_back((sent, resume));
+        }
+    }
+
+    /// Reads some lines, or follows the others where there are none.
+    fn read(&mut self, lines: &Lines, partition: usize, some: usize, frontier: Frontier) {
+        let from = self.next;
+        for line in lines.iter().skip(from).take(some) {
+            let offset = self.next as i64;
+            self.next += 1;
+            let (_, step) = self.front.feed(partition as i32, offset, None, line);
+            self.take(partition, step);
+        }
+        if self.next > from || partition < PARTITIONS - 1 {
+            return;
+        }
+        if !self.is_idle {
+            self.is_idle = true;
+            self.say(Outgoing::idle(partition as i32, self.writer));
+        }
+        let step = frontier
+            .target
+            .and_then(|target| self.front.follow_to(partition as i32, target));
+        self.take(partition, step);
+    }
+
+    fn commit(&mut self, committed: &mut Option<Resume>) {
+        while let Some((needs, resume)) = self.done.front()
+            && self
+                .wires
+                .iter()
+                .zip(needs)
+                .all(|(wire, needs)| wire.arrived() >= *needs)
+        {
+            *committed = Some(resume.clone());
+            self.done.pop_front();
+        }
+    }
+}
+
+enum Node {
+    Meet(MeetNode),
+    Shard(ShardNode),
+    Alerts(AlertNode),
+}
+
+/// A node and what it has said that has not arrived.
+struct Running {
+    node: Node,
+    next: usize,
+    wires: Vec<Wire>,
+}
+
+impl Running {
+    fn new(settings: &EngineSettings, log: usize, kept: Option<&(Vec<u8>, usize)>) -> Running {
+        let node = match (log, kept) {
+            (MEET, None) => Node::Meet(MeetNode::new(settings, SHARDS)),
+            (ALERTS, None) => Node::Alerts(AlertNode::new(settings, SHARDS)),
+            (shard, None) => Node::Shard(ShardNode::new(settings, shard, SHARDS)),
+            (MEET, Some((state, _))) => {
+                Node::Meet(MeetNode::restore(settings, SHARDS, state).expect("its state"))
+            }
+            (ALERTS, Some((state, _))) => {
+                Node::Alerts(AlertNode::restore(settings, SHARDS, state).expect("its state"))
+            }
+            (shard, Some((state, _))) => {
+                Node::Shard(ShardNode::restore(settings, shard, state).expect("its state"))
+            }
+        };
+        Running {
+            node,
+            next: kept.map_or(0, |(_, next)| *next),
+            wires: (0..LOGS).map(Wire::to).collect(),
+        }
+    }
+
+    fn save(&self) -> (Vec<u8>, usize) {
+        let state = match &self.node {
+            Node::Meet(node) => node.save(),
+            Node::Shard(node) => node.save(),
+            Node::Alerts(node) => node.save(),
+        };
+        (state.expect("a state"), self.next)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.wires.iter().all(|wire| wire.messages.is_empty())
+    }
+
+    fn take(&mut self, log: &[Vec<u8>], some: usize, records: &mut BTreeSet<String>) {
+        for taken in log.iter().skip(self.next).take(some) {
+            self.next += 1;
+            match &mut self.node {
+                Node::Meet(node) => {
+                    let says = node.take(message::<ToMeet>(taken));
+                    for (wire, message) in self.wires.iter_mut().zip(&says.to_shards) {
+                        wire.send(message);
+                    }
+                    if let Some(frontier) = says.frontier {
+                        self.wires[ALERTS].send(&ToAlerts::Frontier(frontier));
+                    }
+                }
+                Node::Shard(node) => {
+                    for verdict in node.take(message::<ToShard>(taken)) {
+                        self.wires[ALERTS].send(&ToAlerts::Verdict(verdict));
+                    }
+                }
+                Node::Alerts(node) => {
+                    if let ToAlerts::Verdict(verdict) = message::<ToAlerts>(taken) {
+                        records.extend(node.take(verdict).iter().map(record));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What became of those who died: how many, how many went on believing, messages that came twice.
+#[derive(Debug, Default)]
+struct Happened {
+    deaths: usize,
+    zombies: usize,
+    twice: usize,
+}
+
+impl Happened {
+    fn add(&mut self, other: &Happened) {
+        self.deaths += other.deaths;
+        self.zombies += other.zombies;
+        self.twice += other.twice;
+    }
+}
+
+/// What is raised in the world of this seed.
+fn world(input: &Input, seed: u64, happened: &mut Happened) -> BTreeSet<String> {
+    let mut rng = Pcg64::seed_from_u64(seed);
+    let settings = &input.settings;
+    let mut logs: Vec<Vec<Vec<u8>>> = vec![Vec::new(); LOGS];
+    logs[MEET].push(bytes(&ToMeet::Announce((0..PARTITIONS as i32).collect())));
+    let mut committed: Vec<Option<Resume>> = vec![None; PARTITIONS];
+    let mut readers: Vec<Reader> = (0..PARTITIONS)
+        .map(|partition| Reader::new(input, partition, None, rng.random()))
+        .collect();
+    let mut nodes: Vec<Running> = (0..LOGS)
+        .map(|log| Running::new(settings, log, None))
+        .collect();
+    let mut kept: BTreeMap<usize, (Vec<u8>, usize)> = BTreeMap::new();
+    // Who was replaced and does not know it yet.
+    let mut lost_readers: Vec<(usize, Reader)> = Vec::new();
+    let mut lost_wires: Vec<Wire> = Vec::new();
+    let mut records = BTreeSet::new();
+    let mut frontier = Frontier::default();
+    let dies = rng.random_range(0.0..0.02);
+    loop {
+        let partition = rng.random_range(0..PARTITIONS);
+        let log = rng.random_range(0..LOGS);
+        let reader = &mut readers[partition];
+        reader.read(
+            &input.parts[partition],
+            partition,
+            rng.random_range(1..80),
+            frontier,
+        );
+        nodes[log].take(&logs[log], rng.random_range(1..12), &mut records);
+        for (partition, reader) in &mut lost_readers {
+            reader.read(
+                &input.parts[*partition],
+                *partition,
+                rng.random_range(0..30),
+                frontier,
+            );
+        }
+        // Messages arrive, some twice.
+        let of_readers = readers
+            .iter_mut()
+            .chain(lost_readers.iter_mut().map(|(_, reader)| reader));
+        let wires = of_readers.flat_map(|reader| &mut reader.wires);
+        let of_nodes = nodes.iter_mut().flat_map(|node| &mut node.wires);
+        for wire in wires.chain(of_nodes).chain(&mut lost_wires) {
+            for _ in 0..rng.random_range(0..12) {
+                let Some(message) = wire.messages.pop_front() else {
+                    break;
+                };
+                if rng.random_bool(0.02) {
+                    happened.twice += 1;
+                    logs[wire.log].push(message.clone());
+                }
+                logs[wire.log].push(message);
+            }
+        }
+        // Whoever reads the source learns how far all have come from the end of the log.
+        let told = logs[ALERTS]
+            .iter()
+            .rev()
+            .find_map(|taken| match message(taken) {
+                ToAlerts::Frontier(frontier) => Some(frontier),
+                ToAlerts::Verdict(_) => None,
+            });
+        frontier = told.unwrap_or(frontier);
+        if rng.random_bool(0.3) {
+            readers[partition].commit(&mut committed[partition]);
+        }
+        if rng.random_bool(0.05) && nodes[log].is_settled() {
+            kept.insert(log, nodes[log].save());
+        }
+        if rng.random_bool(dies) {
+            happened.deaths += 1;
+            let new = Reader::new(
+                input,
+                partition,
+                committed[partition].as_ref(),
+                rng.random(),
+            );
+            let old = std::mem::replace(&mut readers[partition], new);
+            if rng.random_bool(0.5) {
+                happened.zombies += 1;
+                lost_readers.push((partition, old));
+            }
+        }
+        if rng.random_bool(dies) {
+            happened.deaths += 1;
+            let new = Running::new(settings, log, kept.get(&log));
+            let old = std::mem::replace(&mut nodes[log], new);
+            if rng.random_bool(0.5) {
+                happened.zombies += 1;
+                lost_wires.extend(old.wires);
+            }
+        }
+        if rng.random_bool(0.05) {
+            lost_readers.clear();
+        }
+        let is_over = readers.iter().zip(&input.parts).all(|(reader, lines)| {
+            reader.next == lines.len() && reader.wires.iter().all(|wire| wire.messages.is_empty())
+        }) && nodes
+            .iter()
+            .zip(&logs)
+            .all(|(node, log)| node.next == log.len() && node.is_settled())
+            && frontier.joint == frontier.target;
+        if is_over {
+            return records;
+        }
+    }
+}
+
+/// How many worlds are looked at; `VIGIE_SEEDS` asks for more.
+fn seeds() -> u64 {
+    std::env::var("VIGIE_SEEDS").map_or(1_000, |seeds| seeds.parse().expect("a number of seeds"))
+}
+
+#[test]
+fn in_every_world_the_alerts_are_those_of_one_process() {
+    let input = input();
+    let expected = expected(&input);
+    assert!(expected.len() > 3, "{expected:#?}");
+    let (next, happened) = (AtomicU64::new(0), Mutex::new(Happened::default()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds() {
+                        return;
+                    }
+                    let mut of_world = Happened::default();
+                    let raised = world(&input, seed, &mut of_world);
+                    assert_eq!(raised, expected, "seed {seed}");
+                    happened.lock().expect("no panic").add(&of_world);
+                }
+            });
+        }
+    });
+    let happened = happened.into_inner().expect("no panic");
+    eprintln!("{} worlds: {happened:?}", seeds());
+    assert!(happened.deaths > 100 && happened.zombies > 50 && happened.twice > 100);
+}

@@ -8,6 +8,7 @@ mod durability;
 mod end_to_end;
 mod endpoints;
 mod leaving;
+mod membership;
 mod rebalance;
 mod rejection;
 mod reload;

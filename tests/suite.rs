@@ -9,6 +9,7 @@ mod benches;
 mod calibration;
 mod command;
 mod demo;
+mod deploy;
 mod durability;
 mod evaluate;
 mod golden;

@@ -172,7 +172,9 @@ pub struct ScoreState {
     parcels: Option<Parcels>,
     /// Every source partition there was.
     partitions: BTreeMap<i32, Partition>,
-    pending: BTreeMap<i64, Vec<SealedPane>>,
+    /// Panes that wait for slower partitions, each by its partition: in whatever order they came, they
+    /// are the same bytes and are taken in the same order.
+    pending: BTreeMap<i64, BTreeMap<i32, SealedPane>>,
     /// Windows up to here are closed. `None` before the first pane.
     closed_to: Option<EventTime>,
     late_panes: u64,
@@ -294,7 +296,8 @@ impl Score {
         known.is_assigned = true;
         for pane in progress.panes {
             if pane.pane >= arrived {
-                self.state.pending.entry(pane.pane).or_default().push(pane);
+                let parts = self.state.pending.entry(pane.pane).or_default();
+                parts.insert(partition, pane);
             }
         }
         // A partition that has sealed nothing holds all others back, until it speaks, is found
@@ -345,6 +348,7 @@ impl Score {
             }
             self.close_up_to(begins, &mut observer, &mut judgements);
             let end = begins + self.plan.pane;
+            let parts: Vec<SealedPane> = parts.into_values().collect();
             let state = &mut self.state;
             let of_parcels = state
                 .parcels

@@ -3,20 +3,19 @@
 //! It can be started inside a test, on port 0, as well as by `vigie run` and `vigie demo`.
 
 mod keeper;
+mod recover;
 mod reload;
 
 use crate::config::Config;
 use crate::domain::{Alert, EventTime};
-use crate::engine::{Back, Pipeline, PipelineError, StepDone};
+use crate::engine::{Back, Pipeline, PipelineError, StateError, StepDone};
 use crate::limits::QUEUE_MESSAGES;
 use crate::observe::TimeBound;
-use crate::sink::{
-    AlertSinks, FileSink, HttpServer, KafkaSink, LiveStatus, Metrics, SharedStatus, SinkError,
-    serve,
-};
-use crate::snapshot::SnapshotError;
+use crate::sink::{AlertSinks, HttpServer, LiveStatus, Metrics, SharedStatus, SinkError, serve};
+use crate::snapshot::{LockError, SnapshotError};
 use crate::source::{KafkaSource, OffsetStore, Subscription};
-use keeper::{Keeper, Recovered};
+use keeper::Keeper;
+use recover::{Place, Recovered};
 use reload::Reloader;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -56,6 +55,12 @@ pub enum DaemonError {
     /// The directory of snapshots cannot be read or written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The directory of snapshots is somebody else's.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The state cannot be written down.
+    #[error(transparent)]
+    Save(#[from] StateError),
     /// There is state that cannot be gone on from.
     #[error("{0}")]
     State(String),
@@ -96,20 +101,7 @@ impl Daemon {
     ) -> Result<Daemon, DaemonError> {
         let status = SharedStatus::default();
         status.lock().config_loaded_seconds = epoch_time().0 as f64 / 1e3;
-        let mut sinks = AlertSinks::default();
-        if let Some(topic) = &config.output.topic {
-            sinks.push(KafkaSink::new(
-                &config.kafka.brokers,
-                topic,
-                &config.kafka.options,
-            )?);
-        }
-        if let Some(file) = &config.output.file {
-            sinks.push(FileSink::append(file)?);
-        }
-        if let Some(listener) = listener {
-            sinks.push(listener);
-        }
+        let place = Place::take(config)?;
         let metrics = Metrics::new(Arc::clone(&config.plan), status.clone());
         let (swaps_in, swaps) = std::sync::mpsc::channel();
         let reloader = Arc::new(Reloader::new(
@@ -125,13 +117,29 @@ impl Daemon {
             .await
             .map_err(|source| DaemonError::Listen { address, source })?;
 
-        let wants_append_time = config.time.bound == TimeBound::Append;
-        let mut subscription = Subscription::new(&config.kafka, wants_append_time, epoch_time())?;
+        // The server answers while a large state is read.
         let settings = config.engine();
-        let Recovered { back, partitions } = keeper::recover(config, &settings)?;
-        subscription.resume(partitions, back.resume());
+        let recovered = Recovered::read(config, &settings, place.as_ref())?;
+        let mut sinks = recovered.sinks(config)?;
+        if let Some(listener) = listener {
+            sinks.push(listener);
+        }
+        let wants_append_time = config.time.bound == TimeBound::Append;
+        let kafka = recovered.source(&config.kafka);
+        let mut subscription = Subscription::new(&kafka, wants_append_time, recovered.began)?;
         let offsets = subscription.offset_store();
-        let keeper = Keeper::new(config, offsets.clone(), status.clone())?;
+        let keeper = place.map(|place| {
+            let (offsets, status) = (offsets.clone(), status.clone());
+            Arc::new(Keeper::new(config, place, &recovered, offsets, status))
+        });
+        let lacks_position = recovered.lacks_position(&config.output);
+        let Recovered {
+            back, partitions, ..
+        } = recovered;
+        subscription.resume(partitions, back.resume());
+        if let Some(keeper) = keeper.as_ref().filter(|_| lacks_position) {
+            keeper.keep_first(&back, &mut sinks)?;
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let mut writer = Writer {
             sinks,
@@ -168,6 +176,8 @@ impl Daemon {
                         keeper.keep_last(&back);
                     }
                 });
+                // It lets go of the directory.
+                drop(keeper);
                 // Said before the consumer is dropped: that can block while a broker is dead.
                 let _ = tell_end.send(outcome);
                 subscription.leave();
@@ -275,7 +285,7 @@ impl Writer {
             return;
         };
         if self.kept.elapsed() >= self.keep_every {
-            keeper.keep(back);
+            keeper.keep(back, &mut self.sinks);
             self.kept = Instant::now();
         }
     }
@@ -300,9 +310,9 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.sinks.settle(SETTLE);
         match &self.keeper {
-            Some(keeper) if !self.sinks.is_settled() => keeper.spoil(),
+            Some(keeper) => keeper.leave(&mut self.sinks),
             None if self.sinks.is_settled() => self.store_offsets(),
-            _ => {}
+            None => {}
         }
     }
 }

@@ -13,5 +13,7 @@ mod scores;
 pub use http::{HttpServer, ReloadHook, serve};
 pub use live::{Lag, LiveStatus, SharedStatus};
 pub use metrics::Metrics;
-pub use records::{AlertSink, AlertSinks, FileSink, KafkaSink, SinkError, error_chain};
+pub use records::{
+    AlertSink, AlertSinks, FileSink, KafkaSink, OutputPosition, SinkError, error_chain,
+};
 pub use scores::{ScoreSink, ScoreSinkError};

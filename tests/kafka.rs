@@ -10,4 +10,5 @@ mod leaving;
 mod rebalance;
 mod rejection;
 mod reload;
+mod room;
 mod start;

@@ -10,7 +10,7 @@ use super::{DaemonError, epoch_time};
 use crate::config::{AlertOutput, Config};
 use crate::domain::EventTime;
 use crate::engine::{Back, StateError};
-use crate::sink::{AlertSinks, OutputPosition, SharedStatus, SinkError, error_chain};
+use crate::sink::{AlertSinks, OutputPosition, SharedStatus, error_chain};
 use crate::snapshot::{Header, Outputs, Snapshot};
 use crate::source::OffsetStore;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ impl Keeper {
         back: &Back,
         sinks: &mut AlertSinks,
     ) -> Result<(), DaemonError> {
-        let positions = sinks.positions()?;
+        let positions = sinks.positions(back.closed_to())?;
         let (snapshot, _) = self.take(back, self.outputs(positions))?;
         self.place().directory.store(&snapshot)?;
         self.stored();
@@ -80,7 +80,7 @@ impl Keeper {
             return;
         }
         let taken = self
-            .positions(sinks)
+            .positions(sinks, back.closed_to())
             .and_then(|outputs| self.taken(back, outputs));
         let Some((snapshot, offsets)) = taken else {
             self.is_busy.store(false, Ordering::Release);
@@ -98,10 +98,11 @@ impl Keeper {
         }
     }
 
-    /// No alert record will come any more: whether all were told, and where the outputs end.
-    pub(super) fn leave(&self, sinks: &mut AlertSinks) {
+    /// No alert record will come any more after those that were decided up to `told_to`: whether all were
+    /// told, and where the outputs end.
+    pub(super) fn leave(&self, sinks: &mut AlertSinks, told_to: Option<EventTime>) {
         let outputs = match sinks.is_settled() {
-            true => self.positions(sinks),
+            true => self.positions(sinks, told_to),
             false => None,
         };
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = outputs;
@@ -116,8 +117,8 @@ impl Keeper {
         }
     }
 
-    fn positions(&self, sinks: &mut AlertSinks) -> Option<Outputs> {
-        let positions: Result<Vec<OutputPosition>, SinkError> = sinks.positions();
+    fn positions(&self, sinks: &mut AlertSinks, told_to: Option<EventTime>) -> Option<Outputs> {
+        let positions = sinks.positions(told_to);
         let positions = positions.map_err(|error| self.failed(&error)).ok()?;
         Some(self.outputs(positions))
     }

@@ -150,6 +150,7 @@ impl Daemon {
             keeper: keeper.clone(),
             keep_every: Duration::from_millis(config.state.interval.0.unsigned_abs()),
             kept: Instant::now(),
+            told_to: back.closed_to(),
         };
         writer.publish(&back);
         reload::warn_of_expired(config);
@@ -249,6 +250,8 @@ struct Writer {
     keeper: Option<Arc<Keeper>>,
     keep_every: Duration,
     kept: Instant,
+    /// Windows up to then are judged.
+    told_to: Option<EventTime>,
 }
 
 impl Writer {
@@ -267,6 +270,7 @@ impl Writer {
             );
         }
         self.done.extend(done.resume);
+        self.told_to = back.closed_to();
         if self.sinks.is_settled() {
             self.settled(back);
         }
@@ -310,7 +314,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.sinks.settle(SETTLE);
         match &self.keeper {
-            Some(keeper) => keeper.leave(&mut self.sinks),
+            Some(keeper) => keeper.leave(&mut self.sinks, self.told_to),
             None if self.sinks.is_settled() => self.store_offsets(),
             None => {}
         }

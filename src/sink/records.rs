@@ -12,7 +12,7 @@ mod topic;
 pub use file::FileSink;
 pub use topic::KafkaSink;
 
-use crate::domain::Alert;
+use crate::domain::{Alert, EventTime};
 use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ pub enum SinkError {
     Json(#[from] serde_json::Error),
 }
 
-/// How far an output has come: everything taken so far lies before it.
+/// How far an output has come: what was told lies before it, what may be raised again does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutputPosition {
     /// An offset per partition of a topic; a partition that is not named is read from its beginning.
@@ -65,12 +65,16 @@ pub trait AlertSink: Send {
         true
     }
 
-    /// How far its output has come, durably; to be asked while it is settled. `None` where nothing can be
-    /// read back.
+    /// How far its output has come, durably, when everything decided up to `told_to` has been taken; to be
+    /// asked while it is settled. What was read back and may still be raised again lies behind it.
+    /// `None` where nothing can be read back.
     ///
     /// # Errors
     /// Where the output cannot be made durable.
-    fn position(&mut self) -> Result<Option<OutputPosition>, SinkError> {
+    fn position(
+        &mut self,
+        _told_to: Option<EventTime>,
+    ) -> Result<Option<OutputPosition>, SinkError> {
         Ok(None)
     }
 
@@ -123,14 +127,18 @@ impl AlertSinks {
         self.sinks.iter_mut().all(|sink| sink.is_settled())
     }
 
-    /// How far each output that can be read back has come.
+    /// How far each output that can be read back has come, when everything decided up to `told_to` has been
+    /// taken.
     ///
     /// # Errors
     /// Where one cannot be made durable.
-    pub fn positions(&mut self) -> Result<Vec<OutputPosition>, SinkError> {
+    pub fn positions(
+        &mut self,
+        told_to: Option<EventTime>,
+    ) -> Result<Vec<OutputPosition>, SinkError> {
         let sinks = self.sinks.iter_mut();
         sinks
-            .filter_map(|sink| sink.position().transpose())
+            .filter_map(|sink| sink.position(told_to).transpose())
             .collect()
     }
 

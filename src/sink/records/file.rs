@@ -2,7 +2,7 @@
 
 use super::told::Told;
 use super::{AlertSink, OutputPosition, SinkError};
-use crate::domain::Alert;
+use crate::domain::{Alert, EventTime};
 use crate::limits::ALERT_BYTES_WAITING_MAX;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom, Write};
@@ -127,7 +127,7 @@ fn read_back(file: &File, from: u64) -> io::Result<Told> {
             file.set_len(whole)?;
             break;
         };
-        told.note(record);
+        told.note(record, 0, whole.cast_signed());
         whole += line.len() as u64;
         line.clear();
     }
@@ -151,10 +151,16 @@ impl AlertSink for FileSink {
         self.waiting.is_empty() || self.flush().is_ok()
     }
 
-    fn position(&mut self) -> Result<Option<OutputPosition>, SinkError> {
+    fn position(
+        &mut self,
+        told_to: Option<EventTime>,
+    ) -> Result<Option<OutputPosition>, SinkError> {
+        let left = self.told.left(told_to);
+        let left = left.get(&0).map(|offset| offset.cast_unsigned());
         let length = |file: &File| {
             file.sync_data()?;
-            Ok(OutputPosition::File(file.metadata()?.len()))
+            let length = file.metadata()?.len();
+            Ok(OutputPosition::File(left.unwrap_or(length)))
         };
         let position = self.file.as_ref().map(length).transpose();
         position.map_err(|source| sink_error(&self.path, source))
@@ -192,7 +198,7 @@ mod tests {
     }
 
     fn position(sink: &mut FileSink) -> u64 {
-        match sink.position().unwrap() {
+        match sink.position(None).unwrap() {
             Some(OutputPosition::File(length)) => length,
             other => panic!("{other:?}"),
         }
@@ -220,6 +226,24 @@ mod tests {
             std::fs::read_to_string(&path).unwrap(),
             expected + &text(&["a"])
         );
+    }
+
+    #[test]
+    fn killed_while_it_raises_them_again_it_still_knows_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        std::fs::write(&path, text(&["a", "b", "c"])).unwrap();
+        let mut snapshot = 0;
+        for raised in [&["a"][..], &["b"], &[]] {
+            let mut sink = FileSink::resume(&path, Some(snapshot)).unwrap();
+            write(&mut sink, raised);
+            snapshot = position(&mut sink);
+        }
+        assert_eq!(snapshot, text(&["a", "b"]).len() as u64);
+        let mut sink = FileSink::resume(&path, Some(snapshot)).unwrap();
+        write(&mut sink, &["c", "d"]);
+        let now = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(now, text(&["a", "b", "c", "d"]));
     }
 
     #[test]
@@ -252,7 +276,7 @@ mod tests {
     fn what_keeps_nothing_has_no_position() {
         for path in ["-", "/dev/null"] {
             let mut sink = FileSink::resume(Path::new(path), Some(7)).unwrap();
-            assert_eq!(sink.position().unwrap(), None, "{path}");
+            assert_eq!(sink.position(None).unwrap(), None, "{path}");
         }
     }
 

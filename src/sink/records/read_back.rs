@@ -202,8 +202,9 @@ impl Reader {
         while !left.is_empty() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
-                    told.note(message.payload().unwrap_or_default());
-                    ends.insert(message.partition(), message.offset() + 1);
+                    let (partition, offset) = (message.partition(), message.offset());
+                    told.note(message.payload().unwrap_or_default(), partition, offset);
+                    ends.insert(partition, offset + 1);
                     heard = Instant::now();
                 }
                 // It comes again where somebody goes on writing.

@@ -3,7 +3,7 @@
 use super::read_back::{ReadBack, Reading};
 use super::told::Told;
 use super::{AlertSink, OutputPosition, SinkError};
-use crate::domain::Alert;
+use crate::domain::{Alert, EventTime};
 use crate::limits::ALERTS_QUEUED_MAX;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -229,9 +229,16 @@ impl AlertSink for KafkaSink {
         self.reading.is_none() && self.producer.in_flight_count() == 0
     }
 
-    fn position(&mut self) -> Result<Option<OutputPosition>, SinkError> {
-        let ends = || OutputPosition::Topic(self.deliveries.ends().clone());
-        Ok(self.has_position.then(ends))
+    fn position(
+        &mut self,
+        told_to: Option<EventTime>,
+    ) -> Result<Option<OutputPosition>, SinkError> {
+        if !self.has_position {
+            return Ok(None);
+        }
+        let mut ends = self.deliveries.ends().clone();
+        ends.extend(self.told.left(told_to));
+        Ok(Some(OutputPosition::Topic(ends)))
     }
 
     fn failures(&self) -> u64 {

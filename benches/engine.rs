@@ -6,6 +6,7 @@
 //! cargo bench --bench engine -- speed       CPU time only
 //! cargo bench --bench engine -- state       memory only
 //! cargo bench --bench engine -- order       four weeks in order, and shuffled with duplicates
+//! cargo bench --bench engine -- snapshot    how long keeping a state takes, and going on from it
 //! ```
 //!
 //! **Speed.** The same simulated events, rendered as JSON beforehand, are taken three ways on one
@@ -21,11 +22,17 @@
 //! **Order.** Four weeks of a small hub with attacks, in the order of their times, and with each event
 //! up to four minutes late and 30 % of them twice: what is told must be the same bytes.
 //!
-//! Limits: the traffic is a model and lies in memory, so neither Kafka nor a disk is in these
-//! figures; the allocator counts what was asked for, not what its own books cost.
+//! **Snapshot.** States of up to a million keys are written down, stored, found and gone on from, and it
+//! is checked that what goes on is the same to the byte. *save* is how long judging pauses; *store* is
+//! compressing, writing and syncing, on a thread beside it; *find* and *restore* are what a start takes.
+//!
+//! Limits: the traffic is a model and lies in memory, so neither Kafka nor, but for *store* and *find*,
+//! a disk is in these figures; the allocator counts what was asked for, not what its own books cost.
 
 #[path = "engine/order.rs"]
 mod order;
+#[path = "engine/snapshot.rs"]
+mod snapshot;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -40,7 +47,7 @@ use vigie::domain::{EventTime, Member, Span};
 use vigie::engine::{Engine, EngineSettings, Front};
 use vigie::simulate::{Hub, Settings, to_json_line};
 
-const USAGE: &str = "usage: cargo bench --bench engine [-- [speed] [state] [order]]";
+const USAGE: &str = "usage: cargo bench --bench engine [-- [speed] [state] [order] [snapshot]]";
 /// The shipped settings, but for what needs a broker.
 const CONFIG: &str = "time: {bound: none}";
 const SEED: u64 = 1;
@@ -48,15 +55,16 @@ const REPETITIONS: usize = 7;
 const HOURS: i64 = 30;
 
 fn main() -> ExitCode {
-    let (mut speed, mut state, mut order) = (false, false, false);
+    let (mut speed, mut state, mut order, mut snapshot) = (false, false, false, false);
     // cargo adds --bench by itself.
     for argument in std::env::args().skip(1).filter(|one| one != "--bench") {
         match argument.as_str() {
             "speed" => speed = true,
             "state" => state = true,
             "order" => order = true,
+            "snapshot" => snapshot = true,
             other => {
-                eprintln!("`{other}` is neither speed, nor state, nor order\n{USAGE}");
+                eprintln!("`{other}` is neither speed, state, order nor snapshot\n{USAGE}");
                 return ExitCode::from(2);
             }
         }
@@ -64,12 +72,15 @@ fn main() -> ExitCode {
     let settings = Config::parse("bench", CONFIG, Path::new("."))
         .expect("a valid configuration")
         .engine();
-    let both = speed == state && !order;
+    let both = speed == state && !order && !snapshot;
     if speed || both {
         measure_speed(&settings);
     }
     if state || both {
         measure_state(&settings);
+    }
+    if snapshot {
+        snapshot::measure(&settings);
     }
     if order {
         return order::compare(&settings);

@@ -75,6 +75,10 @@ pub const CALIBRATION_CLASSES_MAX: usize = 256;
 pub const TEST_EVENTS_MAX: usize = 2_000_000;
 /// Alert records waiting for the broker before the judging thread waits too.
 pub const ALERTS_QUEUED_MAX: usize = 10_000;
+/// Alert records waiting for room in their file, in bytes.
+pub const ALERT_BYTES_WAITING_MAX: usize = 16 << 20;
+/// Records of a partition of the alerts topic that are read back at a start, the last ones.
+pub const READ_BACK_MAX: i64 = 1 << 20;
 
 const _: () = {
     assert!(

@@ -95,9 +95,10 @@ fn a_process_that_dies_anywhere_raises_the_same_alerts_and_knows_the_same() {
 #[test]
 fn so_does_one_that_reads_three_partitions() {
     let (scene, lines) = scene();
-    let (straight, _) = run(&scene, &lines, 3, 0);
-    let (cut, _) = run(&scene, &lines, 3, 9);
+    let (straight, state) = run(&scene, &lines, 3, 0);
+    let (cut, after) = run(&scene, &lines, 3, 9);
     assert_eq!(straight, cut);
+    assert!(state == after, "{} bytes and {}", state.len(), after.len());
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod membership;
 mod rebalance;
 mod rejection;
 mod reload;
+mod room;
 mod start;

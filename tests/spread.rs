@@ -45,17 +45,17 @@ fn input() -> Input {
             .with("touches", 2.0)
     };
     let scene = Scene::of(Settings {
-        injections: [20, 45, 70, 110].map(touches).to_vec(),
+        injections: [20, 35, 50, 80].map(touches).to_vec(),
         parcels_per_day: 600.0,
         reads_per_day: 6_000.0,
         ..tiny_hub(913)
     });
     let mut lines = lines_of(&scene, 1);
     let begin = lines[0].0;
-    lines.retain(|(time, _)| (*time - begin).0 < 150 * MINUTE);
+    lines.retain(|(time, _)| (*time - begin).0 < 110 * MINUTE);
     let (mut whole, mut parts) = (Lines::new(), vec![Lines::new(); PARTITIONS]);
     for (number, (time, line)) in lines.iter().enumerate() {
-        let is_silent = (*time - begin).0 > 80 * MINUTE;
+        let is_silent = (*time - begin).0 > 60 * MINUTE;
         let speaking = if is_silent {
             PARTITIONS - 1
         } else {
@@ -65,7 +65,7 @@ fn input() -> Input {
         parts[number % speaking].push(line.clone());
     }
     for minute in 0..60 {
-        let time = EventTime(begin.0 + (150 + minute) * MINUTE);
+        let time = EventTime(begin.0 + (110 + minute) * MINUTE);
         for part in &mut parts[..PARTITIONS - 1] {
             let line = format!(
                 r#"{{"time":{},"kind":"movement","shipment":"last","step":"arriving"}}"#,
@@ -219,7 +219,7 @@ impl Reader {
 }
 
 enum Node {
-    Meet(MeetNode),
+    Meet(Box<MeetNode>),
     Shard(ShardNode),
     Alerts(AlertNode),
 }
@@ -234,12 +234,12 @@ struct Running {
 impl Running {
     fn new(settings: &EngineSettings, log: usize, kept: Option<&(Vec<u8>, usize)>) -> Running {
         let node = match (log, kept) {
-            (MEET, None) => Node::Meet(MeetNode::new(settings, SHARDS)),
+            (MEET, None) => Node::Meet(Box::new(MeetNode::new(settings, SHARDS))),
             (ALERTS, None) => Node::Alerts(AlertNode::new(settings, SHARDS)),
             (shard, None) => Node::Shard(ShardNode::new(settings, shard, SHARDS)),
-            (MEET, Some((state, _))) => {
-                Node::Meet(MeetNode::restore(settings, SHARDS, state).expect("its state"))
-            }
+            (MEET, Some((state, _))) => Node::Meet(Box::new(
+                MeetNode::restore(settings, SHARDS, state).expect("its state"),
+            )),
             (ALERTS, Some((state, _))) => {
                 Node::Alerts(AlertNode::restore(settings, SHARDS, state).expect("its state"))
             }
@@ -330,7 +330,7 @@ fn world(input: &Input, seed: u64, happened: &mut Happened) -> BTreeSet<String> 
     let mut lost_wires: Vec<Wire> = Vec::new();
     let mut records = BTreeSet::new();
     let mut frontier = Frontier::default();
-    let dies = rng.random_range(0.0..0.02);
+    let dies = rng.random_range(0.0..0.006);
     loop {
         let partition = rng.random_range(0..PARTITIONS);
         let log = rng.random_range(0..LOGS);

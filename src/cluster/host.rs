@@ -9,7 +9,8 @@ use crate::config::Config;
 use crate::domain::{Alert, EventTime};
 use crate::engine::spread::{AlertNode, MeetNode, ShardNode, ToAlerts, ToMeet, ToShard};
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus, StateError};
-use crate::snapshot::{Header, Recovery, Snapshot};
+use crate::sink::SinkError;
+use crate::snapshot::{Header, Outputs, Recovery, Snapshot};
 use crate::source::consumer_config;
 use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -36,6 +37,9 @@ pub enum HostError {
     /// The log does not take what they say.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Alert records cannot be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// There is state that cannot be gone on from.
     #[error("{0}")]
     State(String),
@@ -76,7 +80,7 @@ impl Place {
 }
 
 enum Node {
-    Meet(MeetNode),
+    Meet(Box<MeetNode>),
     Shard(ShardNode),
     Alerts(AlertNode),
 }
@@ -84,7 +88,7 @@ enum Node {
 impl Node {
     fn new(settings: &EngineSettings, place: Place, shards: usize) -> Node {
         match place {
-            Place::Meet => Node::Meet(MeetNode::new(settings, shards)),
+            Place::Meet => Node::Meet(Box::new(MeetNode::new(settings, shards))),
             Place::Shard(shard) => Node::Shard(ShardNode::new(settings, shard as usize, shards)),
             Place::Alerts => Node::Alerts(AlertNode::new(settings, shards)),
         }
@@ -97,7 +101,7 @@ impl Node {
         state: &[u8],
     ) -> Result<Node, StateError> {
         Ok(match place {
-            Place::Meet => Node::Meet(MeetNode::restore(settings, shards, state)?),
+            Place::Meet => Node::Meet(Box::new(MeetNode::restore(settings, shards, state)?)),
             Place::Shard(shard) => {
                 Node::Shard(ShardNode::restore(settings, shard as usize, state)?)
             }
@@ -153,6 +157,7 @@ struct Hosted {
 /// A node that was given to this process, as it was when it was written down last.
 struct Given {
     state: Option<Vec<u8>>,
+    outputs: Option<Outputs>,
     next: i64,
 }
 
@@ -198,8 +203,11 @@ impl HostContext {
             kept.into_iter().map(|kept| (kept.found, kept.next)).unzip();
         let at = match Recovery::decide(&found, &self.config.shape()) {
             Recovery::Fresh => {
-                let (state, next) = (None, 0);
-                return Ok(Given { state, next });
+                return Ok(Given {
+                    state: None,
+                    outputs: None,
+                    next: 0,
+                });
             }
             Recovery::Restore { newest } => newest,
             Recovery::RestoreOlder { older, why } => {
@@ -208,12 +216,14 @@ impl HostContext {
             }
             Recovery::Refuse(why) => return Err(why),
         };
-        let state = found
-            .into_iter()
-            .nth(at)
-            .and_then(|found| found.content.ok());
+        let found = found.into_iter().nth(at);
+        let (state, outputs) = found
+            .and_then(|found| found.content.ok())
+            .map(|Snapshot { header, state }| (state, header.outputs))
+            .unzip();
         Ok(Given {
-            state: state.map(|snapshot| snapshot.state),
+            state,
+            outputs,
             next: nexts[at],
         })
     }
@@ -282,10 +292,23 @@ impl ConsumerContext for HostContext {
 
 /// What nodes do to the world outside.
 pub trait Outside {
+    /// The one who raises alerts was given to this process. What was told when its state was written down
+    /// lies before these positions; without them, it has none.
+    ///
+    /// # Errors
+    /// Where records cannot be written.
+    fn begin(&mut self, outputs: Option<Outputs>) -> Result<(), SinkError>;
+    /// It was given to another.
+    fn end(&mut self);
     /// An alert record is due.
     fn raise(&mut self, alert: &Alert);
     /// Whether every alert record has reached its place.
-    fn is_settled(&self) -> bool;
+    fn is_settled(&mut self) -> bool;
+    /// How far the outputs have come when everything decided up to then was told.
+    ///
+    /// # Errors
+    /// Where that cannot be known.
+    fn outputs(&mut self, told_to: Option<EventTime>) -> Result<Outputs, SinkError>;
     /// What the nodes of this process can tell of themselves; called a few times a second.
     fn publish(&mut self, status: BackStatus, has_joined: bool);
     /// The state of a node was written down.
@@ -373,13 +396,19 @@ impl<O: Outside> Host<O> {
         let changes = std::mem::take(&mut *self.consumer.context().changes());
         for change in changes {
             match change {
-                Change::Given(place, given) => {
+                Change::Given(place, mut given) => {
+                    if place == Place::Alerts {
+                        self.outside.begin(given.outputs.take())?;
+                    }
                     let hosted = self.restore(place, given)?;
                     self.nodes.insert(place, hosted);
                 }
                 Change::Taken(place) => {
                     tracing::info!(?place, "a node has gone to another replica");
                     self.nodes.remove(&place);
+                    if place == Place::Alerts {
+                        self.outside.end();
+                    }
                 }
                 Change::Refused(why) => return Err(HostError::State(why)),
             }
@@ -508,9 +537,23 @@ impl<O: Outside> Host<O> {
             let said = |error: &dyn std::error::Error| {
                 tracing::error!("no state of {place:?} was kept, detection goes on: {error}");
             };
+            let closed_to = hosted.node.closed_to();
+            let outputs = match place {
+                Place::Alerts => self.outside.outputs(closed_to),
+                Place::Meet | Place::Shard(_) => Ok(Outputs::default()),
+            };
+            let outputs = match outputs {
+                Ok(outputs) => outputs,
+                Err(error) => {
+                    said(&error);
+                    continue;
+                }
+            };
             let header = Header {
-                closed_to: hosted.node.closed_to().unwrap_or(EventTime::MIN),
+                began: EventTime::MIN,
+                closed_to,
                 partitions: Vec::new(),
+                outputs,
                 shape: self.shape.clone(),
             };
             let state = match hosted.node.save() {

@@ -2,38 +2,28 @@
 //!
 //! It can be started inside a test, on port 0, as well as by `vigie run` and `vigie demo`.
 
+mod alone;
 mod keeper;
+mod recover;
 mod reload;
 mod replica;
 
 use crate::cluster::{HostError, OutletError, TopicsError};
 use crate::config::Config;
 use crate::domain::{Alert, EventTime};
-use crate::engine::{Back, Pipeline, PipelineError, PolicySwap, StepDone};
-use crate::limits::QUEUE_MESSAGES;
-use crate::observe::TimeBound;
-use crate::sink::{
-    AlertSinks, FileSink, HttpServer, KafkaSink, LiveStatus, Metrics, SharedStatus, SinkError,
-    serve,
-};
-use crate::snapshot::SnapshotError;
-use crate::source::{KafkaSource, OffsetStore, Subscription};
-use keeper::{Keeper, Recovered};
+use crate::engine::{PipelineError, PolicySwap, StateError};
+use crate::sink::{AlertSinks, HttpServer, LiveStatus, Metrics, SharedStatus, SinkError, serve};
+use crate::snapshot::{LockError, SnapshotError};
 use reload::Reloader;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-/// How often the judging thread publishes what it can tell of itself.
-const STATUS_EVERY: Duration = Duration::from_millis(250);
-/// How long alert records may take to reach their place when the daemon leaves.
-const SETTLE: Duration = Duration::from_secs(2);
 /// How long the daemon takes to leave at the most.
 pub const LEAVE_WITHIN: Duration = Duration::from_millis(4_500);
 
@@ -59,6 +49,12 @@ pub enum DaemonError {
     /// The directory of snapshots cannot be read or written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The directory of snapshots is somebody else's.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The state cannot be written down.
+    #[error(transparent)]
+    Save(#[from] StateError),
     /// There is state that cannot be gone on from.
     #[error("{0}")]
     State(String),
@@ -111,20 +107,6 @@ impl Daemon {
     ) -> Result<Daemon, DaemonError> {
         let status = SharedStatus::default();
         status.lock().config_loaded_seconds = epoch_time().0 as f64 / 1e3;
-        let mut sinks = AlertSinks::default();
-        if let Some(topic) = &config.output.topic {
-            sinks.push(KafkaSink::new(
-                &config.kafka.brokers,
-                topic,
-                &config.kafka.options,
-            )?);
-        }
-        if let Some(file) = &config.output.file {
-            sinks.push(FileSink::append(file)?);
-        }
-        if let Some(listener) = listener {
-            sinks.push(listener);
-        }
         let metrics = Metrics::new(Arc::clone(&config.plan), status.clone());
         let (swaps_in, swaps) = std::sync::mpsc::channel();
         let reloader = Arc::new(Reloader::new(
@@ -143,10 +125,18 @@ impl Daemon {
         let stop = Arc::new(AtomicBool::new(false));
         let (tell_end, ended) = oneshot::channel();
         reload::warn_of_expired(config);
+        let run = Run {
+            config: config.clone(),
+            listener,
+            status: status.clone(),
+            stop: Arc::clone(&stop),
+            swaps,
+            ended: tell_end,
+        };
         if config.cluster.enabled {
-            replica::start(config, sinks, &status, &stop, swaps, tell_end).await?;
+            replica::start(run).await?;
         } else {
-            start_alone(config, sinks, &status, &stop, swaps, tell_end)?;
+            alone::start(run)?;
         }
         Ok(Daemon {
             http,
@@ -203,61 +193,15 @@ impl Daemon {
     }
 }
 
-/// Starts the one process that does everything; what it ends with comes by `ended`.
-fn start_alone(
-    config: &Config,
-    sinks: AlertSinks,
-    status: &SharedStatus,
-    stop: &Arc<AtomicBool>,
+/// What a run is made of.
+struct Run {
+    config: Config,
+    listener: Option<AlertListener>,
+    status: SharedStatus,
+    stop: Arc<AtomicBool>,
     swaps: Receiver<Arc<PolicySwap>>,
+    /// Told what it ends with.
     ended: oneshot::Sender<Result<(), DaemonError>>,
-) -> Result<(), DaemonError> {
-    let wants_append_time = config.time.bound == TimeBound::Append;
-    let mut subscription = Subscription::new(&config.kafka, wants_append_time, epoch_time())?;
-    let settings = config.engine();
-    let Recovered { back, partitions } = keeper::recover(config, &settings)?;
-    subscription.resume(partitions, back.resume());
-    let offsets = subscription.offset_store();
-    let keeper = Keeper::new(config, offsets.clone(), status.clone())?;
-    let mut writer = Writer {
-        sinks,
-        offsets,
-        done: BTreeMap::new(),
-        status: status.clone(),
-        published: None,
-        keeper: keeper.clone(),
-        keep_every: Duration::from_millis(config.state.interval.0.unsigned_abs()),
-        kept: Instant::now(),
-    };
-    writer.publish(&back);
-    let pipeline = Pipeline::start(back, QUEUE_MESSAGES, move |back, done| {
-        writer.take(back, done)
-    })?;
-    let idle_after = Duration::from_millis(config.time.idle_after.0.unsigned_abs());
-    let source = KafkaSource::new(
-        &subscription,
-        &settings,
-        pipeline,
-        status.clone(),
-        idle_after,
-        swaps,
-        Instant::now(),
-    );
-    let stopping = Arc::clone(stop);
-    std::thread::Builder::new()
-        .name(String::from("vigie-read"))
-        .spawn(move || {
-            let read = source.run(&subscription, &stopping);
-            let outcome = read.map(|back| {
-                if let Some(keeper) = &keeper {
-                    keeper.keep_last(&back);
-                }
-            });
-            // Said before the consumer is dropped: that can block while a broker is dead.
-            let _ = ended.send(outcome.map_err(DaemonError::from));
-            subscription.leave();
-        })?;
-    Ok(())
 }
 
 /// Gives an alert record to all who are to have it.
@@ -273,76 +217,6 @@ fn raise(sinks: &mut AlertSinks, status: &SharedStatus, alert: &Alert) {
         "{}",
         alert.explanation
     );
-}
-
-/// What happens on the judging thread after each step.
-struct Writer {
-    sinks: AlertSinks,
-    offsets: OffsetStore,
-    /// Offsets whose work is done, to be stored once no alert record is on its way any more.
-    done: BTreeMap<i32, i64>,
-    status: SharedStatus,
-    published: Option<Instant>,
-    /// Where there is one, it stores offsets.
-    keeper: Option<Arc<Keeper>>,
-    keep_every: Duration,
-    kept: Instant,
-}
-
-impl Writer {
-    fn take(&mut self, back: &Back, done: StepDone) {
-        for alert in &done.alerts {
-            raise(&mut self.sinks, &self.status, alert);
-        }
-        self.done.extend(done.resume);
-        if self.sinks.is_settled() {
-            self.settled(back);
-        }
-        let due = self
-            .published
-            .is_none_or(|published| published.elapsed() >= STATUS_EVERY);
-        if due || !done.alerts.is_empty() {
-            self.publish(back);
-        }
-    }
-
-    /// No alert record is on its way: the work up to here is done.
-    fn settled(&mut self, back: &Back) {
-        let Some(keeper) = &self.keeper else {
-            self.store_offsets();
-            return;
-        };
-        if self.kept.elapsed() >= self.keep_every {
-            keeper.keep(back);
-            self.kept = Instant::now();
-        }
-    }
-
-    fn store_offsets(&mut self) {
-        for (partition, offset) in std::mem::take(&mut self.done) {
-            self.offsets.store(partition, offset);
-        }
-    }
-
-    fn publish(&mut self, back: &Back) {
-        let state = back.status();
-        let mut status = self.status.lock();
-        status.back = state;
-        status.delivery_failures = self.sinks.failures();
-        drop(status);
-        self.published = Some(Instant::now());
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.sinks.settle(SETTLE);
-        match &self.keeper {
-            Some(keeper) if !self.sinks.is_settled() => keeper.spoil(),
-            None if self.sinks.is_settled() => self.store_offsets(),
-            _ => {}
-        }
-    }
 }
 
 /// The wall clock, in milliseconds since the epoch.

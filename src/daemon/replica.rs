@@ -1,38 +1,45 @@
 //! One replica of a cluster: it reads what it is given of the source, and runs the nodes it is given.
 
-use super::{DaemonError, epoch_time};
+use super::keeper::outputs;
+use super::{AlertListener, DaemonError, Run, epoch_time};
 use crate::cluster::{Host, Outlet, Outside, prepare};
 use crate::config::Config;
-use crate::domain::Alert;
-use crate::engine::{BackStatus, PolicySwap};
+use crate::domain::{Alert, EventTime};
+use crate::engine::BackStatus;
 use crate::observe::TimeBound;
-use crate::sink::{AlertSinks, SharedStatus};
+use crate::sink::{AlertSinks, FileSink, KafkaSink, SharedStatus, SinkError};
+use crate::snapshot::Outputs;
 use crate::source::{KafkaSource, Subscription};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
-/// Starts both threads; what they end with comes by `ended`.
-pub(super) async fn start(
-    config: &Config,
-    sinks: AlertSinks,
-    status: &SharedStatus,
-    stop: &Arc<AtomicBool>,
-    swaps: Receiver<Arc<PolicySwap>>,
-    ended: oneshot::Sender<Result<(), DaemonError>>,
-) -> Result<(), DaemonError> {
-    prepare(config).await?;
+/// Starts both threads.
+///
+/// # Errors
+/// Where the topics of the cluster or a Kafka client cannot be had.
+pub(super) async fn start(run: Run) -> Result<(), DaemonError> {
+    let Run {
+        config,
+        listener,
+        status,
+        stop,
+        swaps,
+        ended,
+    } = run;
+    prepare(&config).await?;
     let wants_append_time = config.time.bound == TimeBound::Append;
     let subscription = Subscription::shared(&config.kafka, wants_append_time, epoch_time())?;
     let (swap_nodes, node_swaps) = channel();
-    let outlet = Outlet::new(config, subscription.committer(), swap_nodes)?;
+    let outlet = Outlet::new(&config, subscription.committer(), swap_nodes)?;
     let teller = Teller {
-        sinks,
+        config: config.clone(),
+        listener,
+        sinks: AlertSinks::default(),
         status: status.clone(),
     };
-    let host = Host::new(config, node_swaps, Arc::clone(stop), teller)?;
+    let host = Host::new(&config, node_swaps, Arc::clone(&stop), teller)?;
     let source = KafkaSource::new(
         &subscription,
         &config.engine(),
@@ -42,7 +49,7 @@ pub(super) async fn start(
         swaps,
         Instant::now(),
     );
-    let stopping = Arc::clone(stop);
+    let stopping = Arc::clone(&stop);
     let nodes = std::thread::Builder::new()
         .name(String::from("vigie-judge"))
         .spawn(move || {
@@ -51,7 +58,7 @@ pub(super) async fn start(
             stopping.store(true, Ordering::Relaxed);
             outcome
         })?;
-    let stopping = Arc::clone(stop);
+    let stopping = Arc::clone(&stop);
     std::thread::Builder::new()
         .name(String::from("vigie-read"))
         .spawn(move || {
@@ -70,17 +77,52 @@ pub(super) async fn start(
 
 /// What the nodes of this replica do to the world outside.
 struct Teller {
+    config: Config,
+    listener: Option<AlertListener>,
+    /// Of the one who raises alerts, while it is here.
     sinks: AlertSinks,
     status: SharedStatus,
 }
 
 impl Outside for Teller {
-    fn raise(&mut self, alert: &Alert) {
-        super::raise(&mut self.sinks, &self.status, alert);
+    fn begin(&mut self, outputs: Option<Outputs>) -> Result<(), SinkError> {
+        self.sinks = AlertSinks::default();
+        let (kafka, output) = (&self.config.kafka, &self.config.output);
+        if let Some(topic) = &output.topic {
+            let known = outputs.and_then(|outputs| outputs.topic);
+            let from = known.filter(|(known, _)| known == topic);
+            self.sinks.push(KafkaSink::alone(
+                &kafka.brokers,
+                topic,
+                &kafka.options,
+                &format!("{}-alerts", kafka.group),
+                from.map(|(_, ends)| ends).unwrap_or_default(),
+            )?);
+        }
+        if let Some(file) = &output.file {
+            self.sinks.push(FileSink::append(file)?);
+        }
+        Ok(())
     }
 
-    fn is_settled(&self) -> bool {
+    fn end(&mut self) {
+        self.sinks = AlertSinks::default();
+    }
+
+    fn raise(&mut self, alert: &Alert) {
+        super::raise(&mut self.sinks, &self.status, alert);
+        if let Some(listener) = &mut self.listener {
+            listener(alert);
+        }
+    }
+
+    fn is_settled(&mut self) -> bool {
         self.sinks.is_settled()
+    }
+
+    fn outputs(&mut self, told_to: Option<EventTime>) -> Result<Outputs, SinkError> {
+        let positions = self.sinks.positions(told_to)?;
+        Ok(outputs(&self.config.output, positions))
     }
 
     fn publish(&mut self, back: BackStatus, has_joined: bool) {

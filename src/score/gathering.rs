@@ -19,7 +19,9 @@ struct Partition {
 pub(super) struct Gathering<P> {
     /// Every source partition there was.
     partitions: BTreeMap<i32, Partition>,
-    pending: BTreeMap<i64, Vec<(i32, P)>>,
+    /// Each by its partition: in whatever order they came, they are the same bytes and are taken in the
+    /// same order.
+    pending: BTreeMap<i64, BTreeMap<i32, P>>,
 }
 
 impl<P> Default for Gathering<P> {
@@ -76,7 +78,7 @@ impl<P> Gathering<P> {
                 self.pending
                     .entry(pane)
                     .or_default()
-                    .push((partition, part));
+                    .insert(partition, part);
             }
         }
     }
@@ -121,14 +123,14 @@ impl<P> Gathering<P> {
         let ready = std::mem::replace(&mut self.pending, later);
         let mut taken = BTreeMap::new();
         for (pane, parts) in ready {
-            let (now, not_yet): (Vec<_>, Vec<_>) = parts
+            let (now, not_yet): (BTreeMap<_, _>, BTreeMap<_, _>) = parts
                 .into_iter()
                 .partition(|(partition, _)| pane < reached(*partition));
             if !not_yet.is_empty() {
                 self.pending.insert(pane, not_yet);
             }
             if !now.is_empty() {
-                taken.insert(pane, now.into_iter().map(|(_, part)| part).collect());
+                taken.insert(pane, now.into_values().collect());
             }
         }
         taken

@@ -423,4 +423,4 @@ impl Families {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

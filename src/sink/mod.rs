@@ -14,6 +14,7 @@ pub use http::{HttpServer, ReloadHook, serve};
 pub use live::{Lag, LiveStatus, SharedStatus};
 pub use metrics::Metrics;
 pub use records::{
-    AlertSink, AlertSinks, FileSink, KafkaSink, SinkError, connection_options, error_chain,
+    AlertSink, AlertSinks, FileSink, KafkaSink, OutputPosition, SinkError, connection_options,
+    error_chain,
 };
 pub use scores::{ScoreSink, ScoreSinkError};

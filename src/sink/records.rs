@@ -1,17 +1,21 @@
 //! Alert records, one JSON object each: to a Kafka topic, a file, or whoever listens.
+//!
+//! A process that was killed raises again what it had raised since its last snapshot, the same to the
+//! byte. A sink that goes on from a position reads back what its output holds from there on, and drops
+//! a record that is there.
 
-use crate::domain::Alert;
-use crate::limits::ALERTS_QUEUED_MAX;
-use rdkafka::ClientConfig;
-use rdkafka::ClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+mod file;
+mod read_back;
+mod told;
+mod topic;
+
+pub use file::FileSink;
+pub use topic::{KafkaSink, connection_options};
+
+use crate::domain::{Alert, EventTime};
+use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -39,6 +43,15 @@ pub enum SinkError {
     Json(#[from] serde_json::Error),
 }
 
+/// How far an output has come: what was told lies before it, what may be raised again does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutputPosition {
+    /// An offset per partition of a topic; a partition that is not named is read from its beginning.
+    Topic(BTreeMap<i32, i64>),
+    /// The length of a file, in bytes.
+    File(u64),
+}
+
 /// Takes alert records.
 pub trait AlertSink: Send {
     /// Takes a record, or fails.
@@ -47,9 +60,22 @@ pub trait AlertSink: Send {
     /// Where the record is not taken.
     fn write(&mut self, alert: &Alert, json: &str) -> Result<(), SinkError>;
 
-    /// Whether everything taken has reached its place.
-    fn is_settled(&self) -> bool {
+    /// Whether everything taken has reached its place. What waits is tried again.
+    fn is_settled(&mut self) -> bool {
         true
+    }
+
+    /// How far its output has come, durably, when everything decided up to `told_to` has been taken; to be
+    /// asked while it is settled. What was read back and may still be raised again lies behind it.
+    /// `None` where nothing can be read back.
+    ///
+    /// # Errors
+    /// Where the output cannot be made durable.
+    fn position(
+        &mut self,
+        _told_to: Option<EventTime>,
+    ) -> Result<Option<OutputPosition>, SinkError> {
+        Ok(None)
     }
 
     /// Records taken that turned out not to be deliverable.
@@ -97,8 +123,23 @@ impl AlertSinks {
     }
 
     /// Whether everything taken has reached its place.
-    pub fn is_settled(&self) -> bool {
-        self.sinks.iter().all(|sink| sink.is_settled())
+    pub fn is_settled(&mut self) -> bool {
+        self.sinks.iter_mut().all(|sink| sink.is_settled())
+    }
+
+    /// How far each output that can be read back has come, when everything decided up to `told_to` has been
+    /// taken.
+    ///
+    /// # Errors
+    /// Where one cannot be made durable.
+    pub fn positions(
+        &mut self,
+        told_to: Option<EventTime>,
+    ) -> Result<Vec<OutputPosition>, SinkError> {
+        let sinks = self.sinks.iter_mut();
+        sinks
+            .filter_map(|sink| sink.position(told_to).transpose())
+            .collect()
     }
 
     /// Records that did not reach their place.
@@ -122,196 +163,6 @@ pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Writes a line a record to a file or to standard output.
-pub struct FileSink {
-    path: PathBuf,
-    writer: Box<dyn Write + Send>,
-}
-
-impl FileSink {
-    /// Appends to a file; `-` is standard output.
-    ///
-    /// # Errors
-    /// Where the file cannot be opened.
-    pub fn append(path: &Path) -> Result<FileSink, SinkError> {
-        FileSink::open(path, || {
-            File::options().create(true).append(true).open(path)
-        })
-    }
-
-    /// Begins a file anew; `-` is standard output.
-    ///
-    /// # Errors
-    /// Where the file cannot be opened.
-    pub fn create(path: &Path) -> Result<FileSink, SinkError> {
-        FileSink::open(path, || File::create(path))
-    }
-
-    fn open(
-        path: &Path,
-        open: impl FnOnce() -> std::io::Result<File>,
-    ) -> Result<FileSink, SinkError> {
-        let writer: Box<dyn Write + Send> = if path == Path::new("-") {
-            Box::new(std::io::stdout())
-        } else {
-            let file = open().map_err(|source| SinkError::File {
-                path: path.to_owned(),
-                source,
-            })?;
-            Box::new(BufWriter::new(file))
-        };
-        Ok(FileSink {
-            path: path.to_owned(),
-            writer,
-        })
-    }
-}
-
-impl AlertSink for FileSink {
-    fn write(&mut self, _: &Alert, json: &str) -> Result<(), SinkError> {
-        // Alerts are few and somebody may be watching: each is flushed.
-        writeln!(self.writer, "{json}")
-            .and_then(|()| self.writer.flush())
-            .map_err(|source| SinkError::File {
-                path: self.path.clone(),
-                source,
-            })
-    }
-}
-
-/// Counts what the broker did not take.
-#[derive(Clone, Default)]
-struct Deliveries(Arc<AtomicU64>);
-
-impl ClientContext for Deliveries {}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(%error, "an alert record was not delivered");
-        }
-    }
-}
-
-/// Produces to a topic, keyed by the alert's id.
-pub struct KafkaSink {
-    topic: String,
-    producer: ThreadedProducer<Deliveries>,
-    failures: Deliveries,
-}
-
-/// How long one record may wait for room in the queue before it is given up.
-const ROOM_WAIT: Duration = Duration::from_millis(100);
-
-impl KafkaSink {
-    /// With the options of the source's client.
-    ///
-    /// # Errors
-    /// Where librdkafka refuses the options.
-    pub fn new(
-        brokers: &str,
-        topic: &str,
-        options: &BTreeMap<String, String>,
-    ) -> Result<KafkaSink, SinkError> {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", brokers);
-        for (name, value) in connection_options(options) {
-            config.set(name, value);
-        }
-        config
-            .set("enable.idempotence", "true")
-            .set("linger.ms", "5")
-            // A record waits for its broker as long as there is room.
-            .set("message.timeout.ms", "0")
-            .set(
-                "queue.buffering.max.messages",
-                ALERTS_QUEUED_MAX.to_string(),
-            );
-        let failures = Deliveries::default();
-        let producer = config
-            .create_with_context(failures.clone())
-            .map_err(|source| SinkError::Kafka {
-                topic: topic.to_owned(),
-                source,
-            })?;
-        Ok(KafkaSink {
-            topic: topic.to_owned(),
-            producer,
-            failures,
-        })
-    }
-}
-
-/// The options that speak of the connection, and not of consuming: for producers.
-pub fn connection_options(
-    options: &BTreeMap<String, String>,
-) -> impl Iterator<Item = (&String, &String)> {
-    options.iter().filter(|(name, _)| is_common(name))
-}
-
-fn is_common(name: &str) -> bool {
-    [
-        "security.",
-        "ssl.",
-        "sasl.",
-        "socket.",
-        "client.",
-        "broker.",
-        "metadata.",
-        "reconnect.",
-        "debug",
-        "enable.ssl",
-    ]
-    .iter()
-    .any(|prefix| name.starts_with(prefix))
-}
-
-impl AlertSink for KafkaSink {
-    fn write(&mut self, alert: &Alert, json: &str) -> Result<(), SinkError> {
-        let mut record = BaseRecord::to(&self.topic)
-            .key(alert.id.as_str())
-            .payload(json);
-        // Room comes back as the broker takes what waits; without one this gives up in a second.
-        for _ in 0..10 {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), unsent)) => {
-                    record = unsent;
-                    std::thread::sleep(ROOM_WAIT);
-                }
-                Err((source, _)) => {
-                    return Err(SinkError::Kafka {
-                        topic: self.topic.clone(),
-                        source,
-                    });
-                }
-            }
-        }
-        let source = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
-        Err(SinkError::Kafka {
-            topic: self.topic.clone(),
-            source,
-        })
-    }
-
-    fn is_settled(&self) -> bool {
-        self.producer.in_flight_count() == 0
-    }
-
-    fn failures(&self) -> u64 {
-        self.failures.0.load(Ordering::Relaxed)
-    }
-
-    fn settle(&mut self, deadline: Duration) {
-        if let Err(error) = self.producer.flush(deadline) {
-            let left = self.producer.in_flight_count();
-            tracing::error!(%error, left, "alert records were still on their way to the broker");
-        }
-    }
 }
 
 impl<F: FnMut(&Alert) + Send> AlertSink for F {

@@ -56,41 +56,39 @@ impl<D: Disk> Directory<D> {
         Ok(directory)
     }
 
-    /// Every snapshot, newest first.
+    /// The snapshots, newest first, up to the first that is not damaged: those before it are not asked
+    /// for, and each can be large.
     ///
     /// # Errors
     /// Where the directory or a file cannot be read. What a file holds is no error.
     pub fn find(&self) -> Result<Vec<Found>, SnapshotError> {
-        let mut numbers = self.numbers()?;
-        numbers.reverse();
-        numbers
-            .into_iter()
-            .map(|number| {
-                let name = name_of(number);
-                let bytes = self.said("reading", self.disk.read(&self.path.join(&name)))?;
-                let content = Snapshot::from_bytes(&bytes);
-                Ok(Found { name, content })
-            })
-            .collect()
+        let mut found = Vec::new();
+        for number in self.numbers()?.into_iter().rev() {
+            let name = name_of(number);
+            let bytes = self.said("reading", self.disk.read(&self.path.join(&name)))?;
+            let content = Snapshot::from_bytes(&bytes);
+            let is_last = !matches!(&content, Err(damage) if damage.is_of_the_file());
+            found.push(Found { name, content });
+            if is_last {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Stores a snapshot; it is there, whatever happens, once this returns.
     ///
     /// # Errors
-    /// Where it cannot be written: then those before it stand.
+    /// Where it cannot be written: then those before it stand, and what was begun takes no room.
     pub fn store(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let known = self.numbers()?;
         let next = known.last().map_or(0, |number| number + 1);
-        let unfinished = self.path.join(BEING_WRITTEN);
         let bytes = self.said("compressing", snapshot.to_bytes())?;
-        let written = self.disk.write(&unfinished, &bytes);
-        self.said("writing", written)?;
-        let synced = self.disk.sync(&unfinished);
-        self.said("syncing", synced)?;
-        let renamed = self
-            .disk
-            .rename(&unfinished, &self.path.join(name_of(next)));
-        self.said("renaming", renamed)?;
+        if let Err(error) = self.put(&bytes, &name_of(next)) {
+            // Where even that fails the next one is written over it.
+            let _ = self.disk.remove(&self.path.join(BEING_WRITTEN));
+            return Err(error);
+        }
         let synced = self.disk.sync(&self.path);
         self.said("syncing", synced)?;
         let older = known.len().saturating_sub(KEPT - 1);
@@ -99,6 +97,17 @@ impl<D: Disk> Directory<D> {
             self.said("removing an old snapshot", removed)?;
         }
         Ok(())
+    }
+
+    /// Makes a file of this name that is there as a whole or not at all.
+    fn put(&mut self, bytes: &[u8], name: &str) -> Result<(), SnapshotError> {
+        let unfinished = self.path.join(BEING_WRITTEN);
+        let written = self.disk.write(&unfinished, bytes);
+        self.said("writing", written)?;
+        let synced = self.disk.sync(&unfinished);
+        self.said("syncing", synced)?;
+        let renamed = self.disk.rename(&unfinished, &self.path.join(name));
+        self.said("renaming", renamed)
     }
 
     /// The numbers of the snapshots that are there, in order.
@@ -134,7 +143,7 @@ fn name_of(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::Header;
+    use super::super::format::{Header, Outputs};
     use super::super::recovery::Recovery;
     use super::*;
     use crate::domain::EventTime;
@@ -263,8 +272,10 @@ mod tests {
     fn snapshot(number: i64) -> Snapshot {
         Snapshot {
             header: Header {
-                closed_to: EventTime(number),
+                began: EventTime(0),
+                closed_to: Some(EventTime(number)),
                 partitions: Vec::new(),
+                outputs: Outputs::default(),
                 shape: Vec::new(),
             },
             state: vec![number as u8; 500],
@@ -282,7 +293,7 @@ mod tests {
             Recovery::Fresh => None,
             Recovery::Restore { newest: at } | Recovery::RestoreOlder { older: at, .. } => {
                 let snapshot_found = found[at].content.clone().unwrap();
-                let number = snapshot_found.header.closed_to.0;
+                let number = snapshot_found.header.closed_to.unwrap().0;
                 assert_eq!(snapshot_found, snapshot(number));
                 Some(number)
             }
@@ -339,10 +350,117 @@ mod tests {
         for number in 0..5 {
             directory.store(&snapshot(number)).unwrap();
         }
-        let found = directory.find().unwrap();
-        let contents: Vec<_> = found.into_iter().map(|found| found.content).collect();
-        assert_eq!(contents, [Ok(snapshot(4)), Ok(snapshot(3))]);
+        let contents = |directory: &Directory| -> Vec<_> {
+            let found = directory.find().unwrap();
+            found.into_iter().map(|found| found.content).collect()
+        };
+        assert_eq!(contents(&directory), [Ok(snapshot(4))]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+        // The one before it is looked at where it is needed.
+        let newest = folder.path().join(name_of(4));
+        std::fs::write(newest, [&b"vigie-st"[..], &[7; 100]].concat()).unwrap();
+        assert_eq!(contents(&directory), [Err(Damage::Sum), Ok(snapshot(3))]);
+    }
+
+    /// The machine's file system, in which one operation fails.
+    #[derive(Debug)]
+    struct Failing {
+        operations: usize,
+        fails_at: usize,
+        error: i32,
+    }
+
+    impl Failing {
+        fn step(&mut self) -> io::Result<()> {
+            self.operations += 1;
+            match self.operations == self.fails_at {
+                true => Err(io::Error::from_raw_os_error(self.error)),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl Disk for Failing {
+        fn names(&self, directory: &Path) -> io::Result<Vec<String>> {
+            Files.names(directory)
+        }
+
+        fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+            Files.read(file)
+        }
+
+        fn make_directory(&mut self, directory: &Path) -> io::Result<()> {
+            Files.make_directory(directory)
+        }
+
+        fn write(&mut self, file: &Path, bytes: &[u8]) -> io::Result<()> {
+            match self.step() {
+                Ok(()) => Files.write(file, bytes),
+                // As much as there was room for.
+                Err(error) => Files.write(file, &bytes[..bytes.len() / 2]).and(Err(error)),
+            }
+        }
+
+        fn sync(&mut self, path: &Path) -> io::Result<()> {
+            self.step()?;
+            Files.sync(path)
+        }
+
+        fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+            self.step()?;
+            Files.rename(from, to)
+        }
+
+        fn remove(&mut self, file: &Path) -> io::Result<()> {
+            self.step()?;
+            Files.remove(file)
+        }
+    }
+
+    #[test]
+    fn a_full_a_read_only_and_a_failing_disk_keep_what_was_there_until_they_are_well() {
+        let newest = |directory: &Directory<Failing>| {
+            let found = directory.find().unwrap();
+            found[0]
+                .content
+                .clone()
+                .unwrap()
+                .header
+                .closed_to
+                .unwrap()
+                .0
+        };
+        for (error, words) in [
+            (libc::ENOSPC, "No space left"),
+            (libc::EROFS, "Read-only"),
+            (libc::EIO, "Input/output"),
+        ] {
+            // Writing, syncing, renaming, syncing the directory, removing the oldest.
+            for at in 1..=5 {
+                let folder = tempfile::tempdir().unwrap();
+                let disk = Failing {
+                    operations: 0,
+                    fails_at: usize::MAX,
+                    error,
+                };
+                let mut directory = Directory::new(folder.path().to_path_buf(), disk);
+                directory.store(&snapshot(1)).unwrap();
+                directory.store(&snapshot(2)).unwrap();
+                directory.disk.fails_at = directory.disk.operations + at;
+                let refused = directory.store(&snapshot(3)).unwrap_err();
+                assert!(refused.source.to_string().contains(words), "{refused:?}");
+                // Up to the renaming it is not there, and from then on it is.
+                assert_eq!(
+                    newest(&directory),
+                    if at <= 3 { 2 } else { 3 },
+                    "{words} {at}"
+                );
+                assert!(!folder.path().join(BEING_WRITTEN).exists(), "{words} {at}");
+                directory.store(&snapshot(4)).unwrap();
+                assert_eq!(newest(&directory), 4);
+                assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), KEPT);
+            }
+        }
     }
 
     #[test]

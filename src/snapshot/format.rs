@@ -4,7 +4,8 @@
 //! 8 bytes   "vigie-st"
 //! 4 bytes   version of this format, little-endian, as all numbers here
 //! 4 bytes   length of the header
-//!           the header: how far event time had come, the partitions, the shape; in postcard
+//!           the header: when all began, how far event time had come, the partitions, how far the
+//!           outputs had come, the shape; in postcard
 //!           the state, in postcard, as one zstd frame
 //! 16 bytes  SipHash-1-3 of all before, of 128 bits, with the key 0
 //! ```
@@ -16,11 +17,13 @@
 use crate::domain::EventTime;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher13};
+use std::collections::BTreeMap;
 use std::hash::Hasher;
+use std::path::PathBuf;
 use thiserror::Error;
 
 const MAGIC: &[u8; 8] = b"vigie-st";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SUM_BYTES: usize = 16;
 /// The fastest: it is done while events are judged.
 const COMPRESSION: i32 = 1;
@@ -28,12 +31,28 @@ const COMPRESSION: i32 = 1;
 /// What a snapshot says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// Windows that end up to then are judged.
-    pub closed_to: EventTime,
+    /// When the daemon first started here, without history: a start that is told as a length of time
+    /// counts back from then, however often it is begun again.
+    pub began: EventTime,
+    /// Windows that end up to then are judged; `None` before the first pane.
+    pub closed_to: Option<EventTime>,
     /// Topic and partition of each source partition, in the order of their numbers.
     pub partitions: Vec<(String, i32)>,
+    /// What was told by then lies before these.
+    pub outputs: Outputs,
     /// What of the configuration shapes the state, a line each.
     pub shape: Vec<String>,
+}
+
+/// How far the outputs of alert records had come. What stands after that was raised by a process that
+/// was killed before its next snapshot, or by somebody else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// A topic, and the end offset of each of its partitions; one that is not named is looked through
+    /// from its beginning.
+    pub topic: Option<(String, BTreeMap<i32, i64>)>,
+    /// A file, and its length in bytes.
+    pub file: Option<(PathBuf, u64)>,
 }
 
 /// A snapshot as it was written.
@@ -60,6 +79,17 @@ pub enum Damage {
     /// Its sum fits and its content does not read: it was written by a program that was faulty.
     #[error("its content does not read: {0}")]
     Content(String),
+}
+
+impl Damage {
+    /// Whether a snapshot before this one may stand in for it. That it was written by another program
+    /// is no damage.
+    pub fn is_of_the_file(&self) -> bool {
+        match self {
+            Damage::Sum | Damage::Foreign => true,
+            Damage::Version(_) | Damage::Content(_) => false,
+        }
+    }
 }
 
 impl Snapshot {
@@ -132,8 +162,13 @@ mod tests {
     fn snapshot() -> Snapshot {
         Snapshot {
             header: Header {
-                closed_to: EventTime(1_767_571_200_000),
+                began: EventTime(1_767_500_000_000),
+                closed_to: Some(EventTime(1_767_571_200_000)),
                 partitions: vec![(String::from("shipments"), 0), (String::from("access"), 3)],
+                outputs: Outputs {
+                    topic: Some((String::from("alerts"), BTreeMap::from([(0, 17), (2, 5)]))),
+                    file: Some((PathBuf::from("/var/log/alerts.jsonl"), 4_711)),
+                },
                 shape: vec![String::from("pane 60000")],
             },
             state: (0..300_u16).flat_map(u16::to_le_bytes).collect(),

@@ -3,14 +3,16 @@
 //!
 //! A file is named by a number, the newest having the largest, and holds one [`Snapshot`]. The newest
 //! two are kept. What becomes of them at a start is decided by [`Recovery::decide`], from facts that
-//! were read before.
+//! were read before. A process [locks](Lock) the directory for as long as it lives.
 
 mod directory;
 mod disk;
 mod format;
+mod lock;
 mod recovery;
 
 pub use directory::{Directory, Found, SnapshotError};
 pub use disk::{Disk, Files};
-pub use format::{Damage, Header, Snapshot};
+pub use format::{Damage, Header, Outputs, Snapshot};
+pub use lock::{Lock, LockError};
 pub use recovery::Recovery;

@@ -1,7 +1,6 @@
 //! What becomes of the snapshots at a start: a decision over what was found.
 
 use super::directory::Found;
-use super::format::Damage;
 use std::collections::BTreeSet;
 
 /// Lines of a shape that a refusal names.
@@ -29,8 +28,8 @@ pub enum Recovery {
 }
 
 impl Recovery {
-    /// Decides, from the snapshots found, newest first, and the shape of the state that the
-    /// configuration asks for. Only what is damaged is passed over for an older one: that the
+    /// Decides, from the snapshots found, newest first and up to the first that is not damaged, and the
+    /// shape of the state that the configuration asks for. Only what is damaged is passed over for an older one: that the
     /// configuration or the program was changed is no damage.
     pub fn decide(found: &[Found], shape: &[String]) -> Recovery {
         let mut damaged = Vec::new();
@@ -41,10 +40,10 @@ impl Recovery {
                     whole = Some((at, snapshot));
                     break;
                 }
-                Err(damage @ (Damage::Sum | Damage::Foreign)) => {
+                Err(damage) if damage.is_of_the_file() => {
                     damaged.push(format!("{}: {damage}", found.name));
                 }
-                Err(damage @ (Damage::Version(_) | Damage::Content(_))) => {
+                Err(damage) => {
                     return Recovery::Refuse(format!(
                         "{}: {damage}; start the program that wrote it, or name another \
                          state.directory to begin without history",
@@ -100,7 +99,7 @@ fn differences(was: &[String], is: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::{Header, Snapshot};
+    use super::super::format::{Damage, Header, Outputs, Snapshot};
     use super::*;
     use crate::domain::EventTime;
 
@@ -113,8 +112,10 @@ mod tests {
             name: format!("snapshot-{}", contents.len() - at),
             content: content.clone().map(|shape| Snapshot {
                 header: Header {
-                    closed_to: EventTime(0),
+                    began: EventTime(0),
+                    closed_to: None,
                     partitions: Vec::new(),
+                    outputs: Outputs::default(),
                     shape: lines(&[shape]),
                 },
                 state: Vec::new(),
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn every_case_has_its_answer() {
         let (ours, theirs) = (Ok("pane 60000"), Ok("pane 300000"));
-        let (torn, newer) = (Err(Damage::Sum), Err(Damage::Version(2)));
+        let (torn, newer) = (Err(Damage::Sum), Err(Damage::Version(9)));
         let older = |older: usize, why: &str| Recovery::RestoreOlder {
             older,
             why: why.to_owned(),
@@ -149,8 +150,8 @@ mod tests {
                 Err("snapshot-1 was written under settings"),
             ),
             (vec![torn.clone(), torn.clone()], Err("move them away")),
-            (vec![newer.clone(), ours], Err("version 2 of the format")),
-            (vec![torn, newer], Err("version 2 of the format")),
+            (vec![newer.clone(), ours], Err("version 9 of the format")),
+            (vec![torn, newer], Err("version 9 of the format")),
         ];
         for (contents, expected) in cases {
             let decided = Recovery::decide(&found(&contents), &lines(&["pane 60000"]));

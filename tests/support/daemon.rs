@@ -118,10 +118,23 @@ impl Daemon {
 
     /// As [`Daemon::start`], with this configuration.
     pub(crate) fn start_with(yaml: &str) -> Daemon {
+        Daemon::start_by(command(), yaml)
+    }
+
+    /// As [`Daemon::start_with`]; it can be told how long its files may be, and is not killed for
+    /// trying more.
+    pub(crate) fn start_limited(yaml: &str) -> Daemon {
+        let vigie = command();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+        shell.arg(vigie.get_program()).env_remove("RUST_LOG");
+        Daemon::start_by(shell, yaml)
+    }
+
+    fn start_by(mut command: Command, yaml: &str) -> Daemon {
         let directory = directory::fresh();
         let config = directory.path().join("vigie.yaml");
         std::fs::write(&config, yaml).expect("a file in a fresh directory");
-        let mut command = command();
         command.arg("run").arg("--config").arg(&config);
         let mut process = Process::start(command, "cargo builds it");
         let address = eventually("vigie to say where it serves", START_WITHIN, || {
@@ -140,6 +153,12 @@ impl Daemon {
     pub(crate) fn rewrite(&self, yaml: &str) {
         let config = self.directory.path().join("vigie.yaml");
         std::fs::write(config, yaml).expect("a file in a directory of its own");
+    }
+
+    /// No file that it writes may become longer than this; without a number, than it could be at
+    /// first. Of one that was started to be limited.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        self.process.limit_files(bytes);
     }
 
     /// Asks it to read its configuration again.
@@ -170,6 +189,21 @@ impl Daemon {
     /// What it exports now.
     pub(crate) fn scrape(&self) -> Scrape {
         Scrape::parse(&self.get("/metrics").body)
+    }
+
+    /// Stops it where it is; it does not know that time passes.
+    pub(crate) fn freeze(&self) {
+        self.process.freeze();
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.process.thaw();
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.process.status().is_none()
     }
 
     /// Waits until it has read so many messages, and no more.

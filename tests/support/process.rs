@@ -60,6 +60,31 @@ impl Process {
         self.child.try_wait().expect("a child of this process")
     }
 
+    /// No file that it writes may become longer than this; without a number, than it could be at first.
+    #[allow(unsafe_code)]
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let child = self.child.id().cast_signed();
+        let mut limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: the kernel writes to one structure that outlives the call; the child was not waited
+        // for, so the id is still its own.
+        let read =
+            unsafe { libc::prlimit(child, libc::RLIMIT_FSIZE, std::ptr::null(), &raw mut limit) };
+        limit.rlim_cur = bytes.unwrap_or(limit.rlim_max);
+        // SAFETY: as above; the kernel reads from the structure.
+        let set = unsafe {
+            libc::prlimit(
+                child,
+                libc::RLIMIT_FSIZE,
+                &raw const limit,
+                std::ptr::null_mut(),
+            )
+        };
+        assert_eq!((read, set), (0, 0), "`{}` cannot be limited", self.name);
+    }
+
     /// Asks it to leave, with SIGTERM.
     pub(crate) fn terminate(&self) {
         self.signal(libc::SIGTERM);
@@ -68,6 +93,16 @@ impl Process {
     /// Asks it to read its configuration again, with SIGHUP.
     pub(crate) fn hang_up(&self) {
         self.signal(libc::SIGHUP);
+    }
+
+    /// Stops it where it is, with SIGSTOP.
+    pub(crate) fn freeze(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    /// Lets it go on, with SIGCONT.
+    pub(crate) fn thaw(&self) {
+        self.signal(libc::SIGCONT);
     }
 
     #[allow(unsafe_code)]

@@ -7,7 +7,7 @@ use crate::observe::Verdict;
 use crate::sink::live::Lag;
 use std::path::Path;
 
-fn alert(detection: &str, actor: &str, severity: Severity) -> Alert {
+pub(in crate::sink) fn alert(detection: &str, actor: &str, severity: Severity) -> Alert {
     Alert {
         id: format!("{detection}-{actor}"),
         status: AlertStatus::Firing,

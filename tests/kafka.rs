@@ -9,6 +9,7 @@ mod end_to_end;
 mod endpoints;
 mod leaving;
 mod membership;
+mod outage;
 mod rebalance;
 mod rejection;
 mod reload;

@@ -7,10 +7,13 @@
 
 use super::durability::{are_the_same, finishes, messages, number, records};
 use crate::support::daemon::{Daemon, SOON, Setting};
+use crate::support::events::{Story, message};
 use crate::support::kafka::{Client, Message, shared};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use std::io::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const SHARDS: usize = 3;
@@ -19,16 +22,20 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 const LEAVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// What one process and several replicas read, with outputs of their own.
-struct Stage {
-    kafka: Client,
-    alone: Setting,
+pub(super) struct Stage {
+    pub(super) kafka: Client,
+    pub(super) alone: Setting,
     together: Setting,
     partitions: i32,
 }
 
 impl Stage {
     fn new(partitions: i32) -> Stage {
-        let kafka = shared();
+        Stage::on(shared(), partitions)
+    }
+
+    /// On this Kafka.
+    pub(super) fn on(kafka: Client, partitions: i32) -> Stage {
         let alone = Setting::made(&kafka, partitions);
         let together = Setting {
             topic: alone.topic.clone(),
@@ -42,13 +49,13 @@ impl Stage {
         }
     }
 
-    fn produce(&self, messages: &[Message]) {
+    pub(super) fn produce(&self, messages: &[Message]) {
         self.kafka
             .produce(&self.alone.topic, messages.iter().cloned());
     }
 
     /// With a record wherever one can be raised.
-    fn yaml(setting: &Setting) -> String {
+    pub(super) fn yaml(setting: &Setting) -> String {
         setting
             .yaml()
             .replace("bound: append", "bound: none\n  idle_after: 1h")
@@ -58,7 +65,7 @@ impl Stage {
             )
     }
 
-    fn replica(&self) -> Daemon {
+    pub(super) fn replica(&self) -> Daemon {
         let yaml = Stage::yaml(&self.together);
         let prefix = &self.together.group;
         Daemon::start_with(&format!(
@@ -67,7 +74,7 @@ impl Stage {
     }
 
     /// What one process raises that reads everything.
-    fn expected(&self) -> Vec<String> {
+    pub(super) fn expected(&self) -> Vec<String> {
         finishes(
             Daemon::start_with(&Stage::yaml(&self.alone)),
             self.partitions,
@@ -76,7 +83,7 @@ impl Stage {
     }
 
     /// Waits until the replicas have raised as much as that, and nothing twice, and nothing else.
-    fn raises(&self, expected: &[String], limit: Duration) {
+    pub(super) fn raises(&self, expected: &[String], limit: Duration) {
         let started = Instant::now();
         let mut found = Vec::new();
         while found.len() < expected.len() && started.elapsed() < limit {
@@ -95,7 +102,7 @@ impl Stage {
 }
 
 /// Told at once, whatever becomes of the test.
-fn tell(what: &str) {
+pub(super) fn tell(what: &str) {
     let _ = writeln!(std::io::stderr(), "{what}");
 }
 
@@ -147,5 +154,128 @@ fn killed_and_stopped_and_more_and_fewer_replicas_raise_what_one_process_would_h
     let expected = stage.expected();
     assert!(expected.len() > 100, "{} records", expected.len());
     stage.raises(&expected, 6 * SOON);
+    assert!(replicas.iter_mut().all(Daemon::is_alive));
+}
+
+struct StopOnDrop<'s>(&'s AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A stream that goes on a minute of event time at a time, and how long the replicas hold still.
+struct Pulse<'s> {
+    stage: &'s Stage,
+    story: Story,
+    stop: AtomicBool,
+    /// The longest time without a judgement since this was asked last.
+    longest: Mutex<Duration>,
+}
+
+impl Pulse<'_> {
+    const BEAT: Duration = Duration::from_millis(250);
+
+    /// A movement in every partition, and now and then somebody at the decoy.
+    fn minute(&self, minute: u64) {
+        let partitions = 0..self.stage.partitions;
+        let mut messages: Vec<Message> = partitions
+            .map(|partition| {
+                let id = format!("parcel-{partition}-{minute}");
+                message(partition, &self.story.movement(minute * 60, &id))
+            })
+            .collect();
+        if minute.is_multiple_of(5) {
+            let partition = (minute % self.stage.partitions as u64) as i32;
+            let touch = self.story.touch(minute * 60, &format!("actor-{minute}"));
+            messages.push(message(partition, &touch));
+        }
+        self.stage.produce(&messages);
+    }
+
+    fn beat(&self) {
+        let findings = format!("{}-findings", self.stage.together.group);
+        let (mut minute, mut end, mut moved) = (0, 0, Instant::now());
+        while !self.stop.load(Ordering::Relaxed) {
+            let beat = Instant::now();
+            self.minute(minute);
+            minute += 1;
+            let now: i64 = self.stage.kafka.ends(&findings).values().sum();
+            let mut longest = self.longest.lock().expect("no panic");
+            *longest = (*longest).max(moved.elapsed());
+            drop(longest);
+            if now > end {
+                (end, moved) = (now, Instant::now());
+            }
+            std::thread::sleep(Pulse::BEAT.saturating_sub(beat.elapsed()));
+        }
+    }
+
+    /// Stops beating when it goes.
+    fn guard(&self) -> StopOnDrop<'_> {
+        StopOnDrop(&self.stop)
+    }
+
+    fn longest(&self) -> Duration {
+        std::mem::take(&mut *self.longest.lock().expect("no panic"))
+    }
+}
+
+#[test]
+fn a_storm_of_rebalances_changes_nothing_and_holds_nobody_up_for_long() {
+    const MEMBERS: usize = 8;
+    let seconds = number("VIGIE_STORM", 30);
+    let stage = Stage::new(32);
+    let pulse = Pulse {
+        stage: &stage,
+        story: Story::began(Duration::from_secs(30 * 3_600)),
+        stop: AtomicBool::new(false),
+        longest: Mutex::default(),
+    };
+    let mut rng = Pcg64::seed_from_u64(22);
+    let mut replicas: Vec<Daemon> = (0..MEMBERS).map(|_| stage.replica()).collect();
+    std::thread::scope(|scope| {
+        let beating = pulse.guard();
+        scope.spawn(|| pulse.beat());
+        std::thread::sleep(Duration::from_secs(8));
+        let mut frozen: Vec<Daemon> = Vec::new();
+        let mut pauses = Vec::new();
+        for has_zombies in [false, true] {
+            pulse.longest();
+            if has_zombies {
+                frozen = replicas.drain(..2).collect();
+                frozen.iter().for_each(Daemon::freeze);
+            }
+            for _ in 0..seconds / 2 {
+                let second = Instant::now();
+                if replicas.len() > MEMBERS / 2 && rng.random_bool(0.5) {
+                    let leaver = replicas.swap_remove(rng.random_range(0..replicas.len()));
+                    let ended = leaver.leave(LEAVE_WITHIN);
+                    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+                } else {
+                    replicas.push(stage.replica());
+                }
+                std::thread::sleep(Duration::from_secs(1).saturating_sub(second.elapsed()));
+            }
+            frozen.iter().for_each(Daemon::thaw);
+            pauses.push(pulse.longest());
+        }
+        std::thread::sleep(Duration::from_secs(3));
+        drop(beating);
+        tell(&format!(
+            "longest pause while all left in order: {:?}, with two that were stopped: {:?}",
+            pauses[0], pauses[1]
+        ));
+        assert!(pauses[0] <= Duration::from_secs(5), "{pauses:?}");
+        assert!(
+            pauses[1] <= SESSION_TIMEOUT + Duration::from_secs(5),
+            "{pauses:?}"
+        );
+        replicas.extend(frozen);
+    });
+    let expected = stage.expected();
+    assert!(expected.len() > 10, "{} records", expected.len());
+    stage.raises(&expected, 3 * SOON);
     assert!(replicas.iter_mut().all(Daemon::is_alive));
 }

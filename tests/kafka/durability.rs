@@ -105,7 +105,7 @@ impl Subject {
     }
 }
 
-fn state(folder: &Path, interval: &str) -> String {
+pub(super) fn state(folder: &Path, interval: &str) -> String {
     format!(
         "state:\n  directory: {}\n  interval: {interval}\n",
         folder.display()

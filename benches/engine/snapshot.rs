@@ -58,8 +58,10 @@ fn print(size: usize, back: &Back, settings: &EngineSettings) {
         let length = folder.path().join(&found.name).metadata();
         file_bytes = length.expect("a file").len();
         let snapshot = found.content.expect("a snapshot");
-        let again = timed(&mut times[3], || Back::restore(settings, &snapshot.state));
-        let again = again.expect("the state").save(Vec::new());
+        let again = timed(&mut times[3], || {
+            Engine::restore(settings, [0], &snapshot.state)
+        });
+        let again = again.expect("the state").save();
         assert!(again.expect("a state") == snapshot.state);
     }
     let entities = back.status().entities;

@@ -298,6 +298,36 @@ fn a_start_without_a_broker_serves_and_tells_nothing_twice_once_it_is_back() {
 }
 
 #[test]
+fn a_topic_that_was_made_anew_is_told_all_that_comes() {
+    let kafka = shared();
+    let setting = Setting::made(&kafka, 1);
+    let folder = directory::fresh();
+    let yaml = setting.yaml() + &state(folder.path(), "1s");
+    let story = Story::began(Duration::from_secs(6 * 3_600));
+    kafka.produce(&setting.topic, touches(&story, 0..3_600));
+    let daemon = Daemon::start_with(&yaml);
+    let mut second = 3_600;
+    eventually("a snapshot that knows of two records", SOON, || {
+        kafka.produce(&setting.topic, story.traffic(0, second..second + 60, 60));
+        second += 60;
+        let directory = Directory::new(folder.path().to_path_buf(), Files);
+        // It may go while it is read.
+        let newest = directory.find().ok()?.into_iter().next()?.content.ok()?;
+        let (_, ends) = newest.header.outputs.topic?;
+        (ends.get(&0) == Some(&2)).then_some(())
+    });
+    drop(daemon);
+    let before = records(&kafka, &setting.alerts);
+    kafka.delete_topic(&setting.alerts);
+    kafka.create_topic(&setting.alerts, 1);
+    kafka.produce(&setting.topic, touches(&story, 10_800..14_400));
+    finishes(Daemon::start_with(&yaml), 1);
+    let after = records(&kafka, &setting.alerts);
+    assert_eq!(after.len(), 2, "{after:#?}");
+    assert!(after.iter().all(|record| !before.contains(record)));
+}
+
+#[test]
 fn what_was_to_come_at_the_first_start_is_still_to_come_after_a_kill() {
     let kafka = shared();
     let setting = Setting {

@@ -75,17 +75,31 @@ impl Client {
 
     /// Makes a topic that keeps the broker's append times.
     pub(crate) fn create_topic(&self, topic: &str, partitions: i32) {
-        let admin: AdminClient<DefaultClientContext> =
-            self.config().create().expect("an admin client");
         let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
             .set("message.timestamp.type", "LogAppendTime");
-        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("a runtime");
-        let outcome = runtime.block_on(admin.create_topics([&topic], &options));
-        let made = outcome.expect("an answer to creating a topic");
+        let (admin, options) = self.admin();
+        let made = wait(admin.create_topics([&topic], &options));
+        let made = made.expect("an answer to creating a topic");
         assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// Removes a topic with all that is in it, and waits until it is gone.
+    pub(crate) fn delete_topic(&self, topic: &str) {
+        let (admin, options) = self.admin();
+        let deleted = wait(admin.delete_topics(&[topic], &options));
+        let deleted = deleted.expect("an answer to deleting a topic");
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        eventually("the topic to be gone", TIMEOUT, || {
+            let metadata = self.consumer("none").fetch_metadata(None, TIMEOUT);
+            let metadata = metadata.expect("the names of all topics");
+            let is_there = metadata.topics().iter().any(|one| one.name() == topic);
+            (!is_there).then_some(())
+        });
+    }
+
+    fn admin(&self) -> (AdminClient<DefaultClientContext>, AdminOptions) {
+        let admin = self.config().create().expect("an admin client");
+        (admin, AdminOptions::new().operation_timeout(Some(TIMEOUT)))
     }
 
     /// Produces, in order for each partition, and waits until the broker has everything.
@@ -200,6 +214,11 @@ impl Client {
             .set("log_level", "2");
         config
     }
+}
+
+fn wait<T>(answer: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime").block_on(answer)
 }
 
 /// Why messages could not be delivered.

@@ -20,7 +20,6 @@ use thiserror::Error;
 
 const PART_BYTES: usize = 900_000;
 const KEPT: usize = 2;
-const ASK_WITHIN: Duration = Duration::from_secs(10);
 /// How long nothing may come while reading.
 const STALLED: Duration = Duration::from_secs(60);
 
@@ -161,11 +160,9 @@ fn read_to_end(
     let consumer: BaseConsumer = consumer_config(&config.kafka)
         .map_err(failed)?
         .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
         .set("statistics.interval.ms", "0")
         .create()
-        .map_err(failed)?;
-    let (_, end) = consumer
-        .fetch_watermarks(topic, partition, ASK_WITHIN)
         .map_err(failed)?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition, Offset::Beginning)
@@ -173,16 +170,7 @@ fn read_to_end(
     consumer.assign(&list).map_err(failed)?;
     let mut records = BTreeMap::new();
     let mut heard = Instant::now();
-    // What compaction took has no record: the position tells how far reading has come.
     loop {
-        let position = consumer.position().map_err(failed)?;
-        let elements = position.elements();
-        let at = elements
-            .first()
-            .and_then(|element| element.offset().to_raw());
-        if end == 0 || at.is_some_and(|at| at >= end) {
-            return Ok(records);
-        }
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(record)) => {
                 heard = Instant::now();
@@ -192,6 +180,7 @@ fn read_to_end(
                     None => records.remove(&key),
                 };
             }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
             Some(Err(error)) if heard.elapsed() > STALLED => return Err(failed(error)),
             _ if heard.elapsed() > STALLED => {
                 return Err(ReadError::Stalled {

@@ -5,10 +5,10 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -131,13 +131,17 @@ impl Client {
         assert!(failures.is_empty(), "not delivered: {failures:?}");
     }
 
-    /// Everything that is in a topic now.
+    /// Everything that is in a topic now, and committed.
     pub(crate) fn consume(&self, topic: &str) -> Vec<Record> {
-        let consumer = self.consumer("none");
-        let mut left: BTreeMap<i32, i64> = self.ends(topic);
-        left.retain(|_, end| *end > 0);
+        let mut config = self.config();
+        config
+            .set("group.id", "none")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut left: BTreeSet<i32> = self.partitions(topic).collect();
         let mut from = TopicPartitionList::new();
-        for partition in left.keys() {
+        for partition in &left {
             from.add_partition_offset(topic, *partition, Offset::Beginning)
                 .expect("a partition and an offset");
         }
@@ -145,14 +149,15 @@ impl Client {
         let mut records = Vec::new();
         eventually("everything in a topic to be read", TIMEOUT, || {
             while let Some(polled) = consumer.poll(Duration::from_millis(50)) {
-                let message = polled.expect("a message");
-                records.push(Record {
-                    key: message.key().unwrap_or_default().to_vec(),
-                    payload: message.payload().unwrap_or_default().to_vec(),
-                });
-                let partition = message.partition();
-                if left.get(&partition) == Some(&(message.offset() + 1)) {
-                    left.remove(&partition);
+                match polled {
+                    Ok(message) => records.push(Record {
+                        key: message.key().unwrap_or_default().to_vec(),
+                        payload: message.payload().unwrap_or_default().to_vec(),
+                    }),
+                    Err(KafkaError::PartitionEOF(partition)) => {
+                        left.remove(&partition);
+                    }
+                    Err(error) => panic!("a message: {error}"),
                 }
             }
             left.is_empty().then_some(())

@@ -1,6 +1,6 @@
 //! The nodes that this process runs: what is given to it of the meeting, the shards and the alerts.
 
-use super::changelog::{self, Changelog, ReadError};
+use super::changelog::{Changelog, Kept, Reader};
 use super::frame::Assembly;
 use super::frontier;
 use super::topics::Topics;
@@ -169,8 +169,9 @@ enum Change {
 
 /// Restores what is given, and tells of it.
 struct HostContext {
-    config: Config,
+    shape: Vec<String>,
     topics: Topics,
+    changelog: Reader,
     changes: Mutex<Vec<Change>>,
     has_joined: AtomicBool,
     stop: Arc<AtomicBool>,
@@ -181,16 +182,23 @@ impl HostContext {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last state of a node, waiting for a broker that is away; `None` where the process leaves
+    /// The last states of nodes, waiting for a broker that is away; `None` where the process leaves
     /// meanwhile.
-    fn read(&self, place: Place) -> Option<Result<Given, String>> {
-        let (topic, partition) = (&self.topics.changelog, place.changelog(&self.topics));
+    fn read(&self, places: &[Place]) -> Option<BTreeMap<i32, Vec<Kept>>> {
+        let partitions: Vec<i32> = places
+            .iter()
+            .map(|place| place.changelog(&self.topics))
+            .collect();
+        let began = Instant::now();
         while !self.stop.load(Ordering::Relaxed) {
-            match changelog::read(&self.config, topic, partition) {
-                Ok(kept) => return Some(self.decide(kept)),
-                Err(error @ (ReadError::Kafka { .. } | ReadError::Stalled { .. })) => {
-                    let why = crate::sink::error_chain(&error);
-                    tracing::warn!("{why}; trying again");
+            match self.changelog.read(&partitions) {
+                Ok(kept) => {
+                    let took = began.elapsed();
+                    tracing::debug!(?places, ?took, "states were read");
+                    return Some(kept);
+                }
+                Err(error) => {
+                    tracing::warn!("{}; trying again", crate::sink::error_chain(&error));
                     std::thread::sleep(AGAIN_AFTER);
                 }
             }
@@ -198,10 +206,10 @@ impl HostContext {
         None
     }
 
-    fn decide(&self, kept: Vec<changelog::Kept>) -> Result<Given, String> {
+    fn decide(&self, kept: Vec<Kept>) -> Result<Given, String> {
         let (found, nexts): (Vec<_>, Vec<i64>) =
             kept.into_iter().map(|kept| (kept.found, kept.next)).unzip();
-        let at = match Recovery::decide(&found, &self.config.shape()) {
+        let at = match Recovery::decide(&found, &self.shape) {
             Recovery::Fresh => {
                 return Ok(Given {
                     state: None,
@@ -230,21 +238,30 @@ impl HostContext {
 
     fn give(&self, partitions: &TopicPartitionList) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        for element in partitions.elements() {
-            let (topic, partition) = (element.topic(), element.partition());
-            let place = Place::of(&self.topics, topic, partition);
-            let change = match self.read(place) {
-                Some(Ok(given)) => {
+        let elements = partitions.elements();
+        let places: Vec<Place> = elements
+            .iter()
+            .map(|element| Place::of(&self.topics, element.topic(), element.partition()))
+            .collect();
+        if places.is_empty() {
+            return list;
+        }
+        let Some(mut kept) = self.read(&places) else {
+            return list;
+        };
+        for (place, element) in places.into_iter().zip(&elements) {
+            let kept = kept.remove(&place.changelog(&self.topics));
+            let change = match self.decide(kept.unwrap_or_default()) {
+                Ok(given) => {
                     let from = match &given.state {
                         Some(_) => Offset::Offset(given.next),
                         None => Offset::Beginning,
                     };
                     // An offset that a list refuses is one it cannot hold; none of these is.
-                    let _ = list.add_partition_offset(topic, partition, from);
+                    let _ = list.add_partition_offset(element.topic(), element.partition(), from);
                     Change::Given(place, given)
                 }
-                Some(Err(why)) => Change::Refused(why),
-                None => continue,
+                Err(why) => Change::Refused(why),
             };
             self.changes().push(change);
         }
@@ -300,8 +317,8 @@ pub trait Outside {
     fn begin(&mut self, outputs: Option<Outputs>) -> Result<(), SinkError>;
     /// It was given to another.
     fn end(&mut self);
-    /// An alert record is due.
-    fn raise(&mut self, alert: &Alert);
+    /// These alert records are due.
+    fn raise(&mut self, alerts: &[Alert]);
     /// Whether every alert record has reached its place.
     fn is_settled(&mut self) -> bool;
     /// How far the outputs have come when everything decided up to then was told.
@@ -341,7 +358,8 @@ impl<O: Outside> Host<O> {
     ) -> Result<Host<O>, KafkaError> {
         let topics = Topics::of(&config.cluster);
         let context = HostContext {
-            config: config.clone(),
+            shape: config.shape(),
+            changelog: Reader::new(config, &topics.changelog)?,
             topics: topics.clone(),
             changes: Mutex::default(),
             has_joined: AtomicBool::new(false),
@@ -498,9 +516,7 @@ impl<O: Outside> Host<O> {
             Node::Alerts(node) => {
                 let message = postcard::from_bytes::<ToAlerts>(message).map_err(odd)?;
                 if let ToAlerts::Verdict(verdict) = message {
-                    for alert in node.take(verdict) {
-                        self.outside.raise(&alert);
-                    }
+                    self.outside.raise(&node.take(verdict));
                 }
             }
         }

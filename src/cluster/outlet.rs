@@ -15,6 +15,8 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
+/// How often the source is asked for partitions that are new.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
 /// How long records may take to arrive when the process leaves.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -44,6 +46,7 @@ pub struct Outlet {
     done: VecDeque<(u64, i32, Resume)>,
     committed: Instant,
     announced: Vec<i32>,
+    looked: Option<Instant>,
     swaps: Sender<Arc<PolicySwap>>,
 }
 
@@ -66,6 +69,7 @@ impl Outlet {
             done: VecDeque::new(),
             committed: Instant::now(),
             announced: Vec::new(),
+            looked: None,
             committer,
             topics,
             swaps,
@@ -88,13 +92,21 @@ impl Outlet {
     }
 
     /// Tells of all partitions that the source has: nobody goes on without one that is read later.
-    fn announce(&mut self) -> Result<(), WriteError> {
+    fn announce(&mut self, now: Instant) -> Result<(), WriteError> {
+        let is_due = |looked| now.duration_since(looked) >= LOOK_EVERY;
+        if !self.looked.is_none_or(is_due) {
+            return Ok(());
+        }
         let places = self.committer.partitions(&self.source);
         let numbers: Vec<i32> = places
             .iter()
             .filter_map(|place| self.number(place))
             .collect();
-        if numbers.is_empty() || numbers == self.announced {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        self.looked = Some(now);
+        if numbers == self.announced {
             return Ok(());
         }
         let meet = (self.topics.partials.as_str(), self.topics.meet());
@@ -129,7 +141,7 @@ impl source::Outlet for Outlet {
         let shards = self.topics.shards();
         match step {
             Step::Assign { partition, .. } => {
-                self.announce()?;
+                self.announce(Instant::now())?;
                 if let Some((number, _)) = self.place_of(partition) {
                     let writer = super::unique();
                     self.speaks.insert(partition, writer);
@@ -166,7 +178,7 @@ impl source::Outlet for Outlet {
         self.tail.poll();
         if now.duration_since(self.committed) >= COMMIT_EVERY {
             self.committed = now;
-            self.announce()?;
+            self.announce(now)?;
             self.commit();
         }
         Ok(())

@@ -109,11 +109,14 @@ impl Outside for Teller {
         self.sinks = AlertSinks::default();
     }
 
-    fn raise(&mut self, alert: &Alert) {
-        super::raise(&mut self.sinks, &self.status, alert);
-        if let Some(listener) = &mut self.listener {
-            listener(alert);
+    fn raise(&mut self, alerts: &[Alert]) {
+        for alert in alerts {
+            super::raise(&mut self.sinks, &self.status, alert);
+            if let Some(listener) = &mut self.listener {
+                listener(alert);
+            }
         }
+        self.sinks.flush();
     }
 
     fn is_settled(&mut self) -> bool {

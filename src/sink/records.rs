@@ -60,6 +60,14 @@ pub trait AlertSink: Send {
     /// Where the record is not taken.
     fn write(&mut self, alert: &Alert, json: &str) -> Result<(), SinkError>;
 
+    /// What was taken since the last time is all that was decided together.
+    ///
+    /// # Errors
+    /// Where it is not taken.
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// Whether everything taken has reached its place. What waits is tried again.
     fn is_settled(&mut self) -> bool {
         true
@@ -118,6 +126,17 @@ impl AlertSinks {
                     alert = alert.id,
                     "an alert record was not delivered"
                 );
+            }
+        }
+    }
+
+    /// What was written since the last time is all that was decided together.
+    pub fn flush(&mut self) {
+        for sink in &mut self.sinks {
+            if let Err(error) = sink.flush() {
+                self.refused += 1;
+                let error = error_chain(&error);
+                tracing::error!(error, "alert records were not delivered");
             }
         }
     }

@@ -71,8 +71,10 @@ pub struct KafkaSink {
     opening: Option<Opening>,
     /// What the topic holds is being read back; until then records wait.
     reading: Option<Reading>,
-    /// Each record is a transaction.
+    /// Records go in transactions.
     is_transactional: bool,
+    /// Those of the next transaction.
+    batch: Vec<(String, String)>,
     /// Somebody else writes in this name now.
     is_shut_out: bool,
     waiting: Vec<(String, String)>,
@@ -121,6 +123,7 @@ impl KafkaSink {
             opening: None,
             reading: None,
             is_transactional: false,
+            batch: Vec::new(),
             is_shut_out: false,
             waiting: Vec::new(),
             told: Told::default(),
@@ -150,8 +153,8 @@ impl KafkaSink {
     }
 
     /// As [`KafkaSink::resume`], where others may believe that it is they who write: whoever began to in
-    /// this name before is shut out by the broker, and only then the topic is read back. Each record is
-    /// a transaction of its own.
+    /// this name before is shut out by the broker, and only then the topic is read back. What is written
+    /// between two flushes is a transaction.
     ///
     /// # Errors
     /// Where librdkafka refuses the options.
@@ -233,6 +236,11 @@ impl KafkaSink {
                 );
             }
         }
+        if let Err(error) = self.flush() {
+            self.deliveries.failed();
+            let error = super::error_chain(&error);
+            tracing::error!(error, "alert records were not delivered");
+        }
     }
 
     /// Hands a record to the producer, if the topic does not hold it.
@@ -241,7 +249,8 @@ impl KafkaSink {
             return Ok(());
         }
         if self.is_transactional {
-            return self.produce_alone(id, json);
+            self.batch.push((id.to_owned(), json.to_owned()));
+            return Ok(());
         }
         let mut record = BaseRecord::to(&self.topic).key(id).payload(json);
         // Room comes back as the broker takes what waits; without one this gives up in a second.
@@ -260,28 +269,16 @@ impl KafkaSink {
 }
 
 impl KafkaSink {
-    /// Writes a record in a transaction of its own, and waits until it is there.
-    fn produce_alone(&mut self, id: &str, json: &str) -> Result<(), SinkError> {
-        if self.is_shut_out {
-            return Err(sink_error(&self.topic, KafkaError::Canceled));
-        }
-        match self.transact(id, json) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.shut_out(&error);
-                Err(sink_error(&self.topic, error))
-            }
-        }
-    }
-
-    fn transact(&self, id: &str, json: &str) -> Result<(), KafkaError> {
+    /// Writes the records of a batch in one transaction, and waits until they are there.
+    fn transact(&self, batch: &[(String, String)]) -> Result<(), KafkaError> {
         loop {
             self.producer.begin_transaction()?;
-            let record = BaseRecord::to(&self.topic).key(id).payload(json);
-            // There is room: nothing else is on its way.
-            let sent = self.producer.send(record).map_err(|(error, _)| error);
-            let committed = sent.and_then(|()| self.commit());
-            match committed {
+            let sent = batch.iter().try_for_each(|(id, json)| {
+                let record = BaseRecord::to(&self.topic).key(id).payload(json);
+                // There is room: nothing else is on its way.
+                self.producer.send(record).map_err(|(error, _)| error)
+            });
+            match sent.and_then(|()| self.commit()) {
                 Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
                     self.producer.abort_transaction(ABORT_WITHIN)?;
                 }
@@ -360,11 +357,26 @@ impl AlertSink for KafkaSink {
         Ok(())
     }
 
+    fn flush(&mut self) -> Result<(), SinkError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut self.batch);
+        if self.is_shut_out {
+            return Err(sink_error(&self.topic, KafkaError::Canceled));
+        }
+        self.transact(&batch).map_err(|error| {
+            self.shut_out(&error);
+            sink_error(&self.topic, error)
+        })
+    }
+
     fn is_settled(&mut self) -> bool {
         self.read_back(Duration::ZERO);
         self.reading.is_none()
             && self.opening.is_none()
             && !self.is_shut_out
+            && self.batch.is_empty()
             && self.producer.in_flight_count() == 0
     }
 

@@ -148,7 +148,10 @@ impl Client {
         consumer.assign(&from).expect("partitions that exist");
         let mut records = Vec::new();
         eventually("everything in a topic to be read", TIMEOUT, || {
-            while let Some(polled) = consumer.poll(Duration::from_millis(50)) {
+            // Somebody may go on writing.
+            while !left.is_empty()
+                && let Some(polled) = consumer.poll(Duration::from_millis(50))
+            {
                 match polled {
                     Ok(message) => records.push(Record {
                         key: message.key().unwrap_or_default().to_vec(),

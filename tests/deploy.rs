@@ -101,7 +101,7 @@ struct Deployed {
 }
 
 impl Deployed {
-    fn all() -> [Deployed; 3] {
+    fn all() -> [Deployed; 4] {
         let pod: BTreeSet<String> = at(container(&stateful_set()), "/env")
             .as_array()
             .into_iter()
@@ -127,6 +127,11 @@ impl Deployed {
         [
             Deployed {
                 path: "deploy/kubernetes/base/vigie.yaml",
+                variables: pod.clone(),
+                mounts: None,
+            },
+            Deployed {
+                path: "deploy/kubernetes/cluster/vigie.yaml",
                 variables: pod.clone(),
                 mounts: None,
             },
@@ -223,12 +228,11 @@ fn state_and_port_are_the_same_in_configuration_image_pod_and_unit() {
     for deployed in Deployed::all() {
         let ended = deployed.run("config", None);
         let effective = yaml(&ended.stdout).swap_remove(0);
-        assert_eq!(
-            at(&effective, "/state/directory"),
-            state,
-            "{}",
-            deployed.path
-        );
+        // The states of a cluster are on a topic.
+        let directory = effective.pointer("/state/directory");
+        let is_cluster = at(&effective, "/cluster/enabled") == true;
+        let expected = (!is_cluster).then(|| Value::from(state));
+        assert_eq!(directory, expected.as_ref(), "{}", deployed.path);
         let listen = at(&effective, "/http/listen").as_str().unwrap();
         assert_eq!(listen, format!("0.0.0.0:{port}"), "{}", deployed.path);
     }

@@ -8,6 +8,7 @@
 use super::durability::{are_the_same, finishes, messages, number, records};
 use crate::support::daemon::{Daemon, SOON, Setting};
 use crate::support::events::{Story, message};
+use crate::support::eventually;
 use crate::support::kafka::{Client, Message, shared};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -238,7 +239,11 @@ fn a_storm_of_rebalances_changes_nothing_and_holds_nobody_up_for_long() {
     std::thread::scope(|scope| {
         let beating = pulse.guard();
         scope.spawn(|| pulse.beat());
-        std::thread::sleep(Duration::from_secs(8));
+        eventually("all to have found their parts", SOON, || {
+            pulse.longest();
+            std::thread::sleep(Duration::from_secs(3));
+            (pulse.longest() < Duration::from_secs(1)).then_some(())
+        });
         let mut frozen: Vec<Daemon> = Vec::new();
         let mut pauses = Vec::new();
         for has_zombies in [false, true] {

@@ -43,7 +43,8 @@ fn after_every_outage_all_go_on_within_half_a_minute_and_nothing_is_different() 
     eventually("all to read", SOON, || {
         let all = [&single, &replicas[0], &replicas[1]];
         let read = all.map(|daemon| read_by(&[daemon]));
-        (read[0] > 1_000.0 && read[1] + read[2] > 1_000.0).then_some(())
+        let is_ready = |daemon: &&Daemon| daemon.get("/-/ready").status == 200;
+        (read.iter().all(|read| *read > 1_000.0) && all.iter().all(is_ready)).then_some(())
     });
     for (number, part) in (1..).zip(&parts[1..]) {
         node.kill();

@@ -114,6 +114,13 @@ impl Config {
                 ]),
             ),
             ("state", map(state)),
+            (
+                "memory",
+                map(self
+                    .memory
+                    .max_bytes
+                    .map(|bytes| ("max_bytes", text(bytes)))),
+            ),
             ("alerts", map(alerts)),
             (
                 "http",

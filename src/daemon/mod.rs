@@ -8,7 +8,6 @@ mod reload;
 use crate::config::Config;
 use crate::domain::{Alert, EventTime};
 use crate::engine::{Back, Pipeline, PipelineError, StepDone};
-use crate::limits::QUEUE_MESSAGES;
 use crate::observe::TimeBound;
 use crate::sink::{
     AlertSinks, FileSink, HttpServer, KafkaSink, LiveStatus, Metrics, SharedStatus, SinkError,
@@ -145,7 +144,7 @@ impl Daemon {
         };
         writer.publish(&back);
         reload::warn_of_expired(config);
-        let pipeline = Pipeline::start(back, QUEUE_MESSAGES, move |back, done| {
+        let pipeline = Pipeline::start(back, settings.queue(), move |back, done| {
             writer.take(back, done)
         })?;
         let idle_after = Duration::from_millis(config.time.idle_after.0.unsigned_abs());

@@ -9,19 +9,28 @@ mod baseline;
 mod class;
 mod collector;
 mod entities;
+mod intake;
 mod judge;
+mod lobby;
 mod meeting;
+mod newcomers;
 mod recalibration;
+mod room;
 mod windows;
+
+pub use entities::EntityCounts;
+pub use room::{StateBounds, entity_bytes};
 
 use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
 use crate::measure::ValueHasher;
 use crate::observe::{Progress, SealedPane};
-use crate::parcel::{Parcels, ParcelsEvicted};
+use crate::parcel::{ParcelBounds, Parcels, ParcelsEvicted};
 use crate::statistics::PValue;
 use judge::GroupJudge;
+use lobby::Kin;
 use meeting::Meeting;
+use newcomers::DoorKeeper;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +51,8 @@ pub struct ScoreSettings {
     pub allowed_lateness: Span,
     /// The deployment's hash key.
     pub hash_key: (u64, u64),
+    /// How much may be known; without bounds as much as there is.
+    pub memory: Option<StateBounds>,
     /// What is left out; nothing, but in measurements.
     pub ablation: Ablation,
 }
@@ -180,6 +191,11 @@ pub struct ScoreState {
     last_event: EventTime,
     /// Windows that began before this saw only part of their events.
     complete_from: EventTime,
+    /// Bytes of entities when the last window closed, and of those that came since.
+    held_bytes: usize,
+    keeper: DoorKeeper,
+    /// Events of which a part was not measured for want of room.
+    shed: u64,
 }
 
 /// What came of a source partition.
@@ -192,18 +208,22 @@ struct Partition {
 }
 
 impl ScoreState {
-    fn new(plan: &Plan) -> ScoreState {
+    fn new(plan: &Plan, memory: Option<&StateBounds>) -> ScoreState {
+        let bounds = memory.map_or(ParcelBounds::LARGEST, |memory| memory.parcels);
         ScoreState {
             groups: (0..plan.groups.len())
                 .map(|id| GroupJudge::new(plan, id))
                 .collect(),
-            parcels: plan.parcels.any().then(|| Parcels::new(&plan.parcels)),
+            parcels: (plan.parcels.any()).then(|| Parcels::new(&plan.parcels, bounds)),
             partitions: BTreeMap::new(),
             pending: BTreeMap::new(),
             closed_to: None,
             late_panes: 0,
             last_event: EventTime::MIN,
             complete_from: EventTime::MIN,
+            held_bytes: 0,
+            keeper: DoorKeeper::default(),
+            shed: 0,
         }
     }
 }
@@ -215,13 +235,16 @@ pub struct Score {
     hasher: ValueHasher,
     meeting: Meeting,
     tick: Span,
+    kin: Kin,
+    /// Bytes of an entity, per group.
+    costs: Vec<usize>,
     state: ScoreState,
 }
 
 impl Score {
     /// A stage that knows nothing yet.
     pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Score {
-        let state = ScoreState::new(&plan);
+        let state = ScoreState::new(&plan, settings.memory.as_ref());
         Score::restore(plan, settings, state)
     }
 
@@ -231,6 +254,10 @@ impl Score {
         // Who reads which partition is for whoever goes on to say.
         for partition in state.partitions.values_mut() {
             partition.is_assigned = false;
+        }
+        if let Some(parcels) = &mut state.parcels {
+            let memory = settings.memory;
+            parcels.obey(memory.map_or(ParcelBounds::LARGEST, |memory| memory.parcels));
         }
         let hasher = ValueHasher::new(settings.hash_key);
         let tick = plan
@@ -242,6 +269,8 @@ impl Score {
         Score {
             meeting: Meeting::new(hasher),
             tick: Span(tick),
+            kin: Kin::new(&plan),
+            costs: entity_bytes(&plan),
             hasher,
             plan,
             settings,
@@ -327,7 +356,7 @@ impl Score {
         let mut judgements = Vec::new();
         let waiting = self.state.pending.split_off(&joint);
         let ready = std::mem::replace(&mut self.state.pending, waiting);
-        for (pane, parts) in ready {
+        for (pane, mut parts) in ready {
             let begins = EventTime(pane * self.plan.pane.0);
             // A partition that comes from another process begins in the past. Its old panes belong
             // to windows that are judged already, and must not swell the one that is open.
@@ -344,19 +373,9 @@ impl Score {
                 self.state.closed_to = Some(begins.floor(self.tick));
             }
             self.close_up_to(begins, &mut observer, &mut judgements);
-            let end = begins + self.plan.pane;
-            let state = &mut self.state;
-            let of_parcels = state
-                .parcels
-                .as_mut()
-                .map(|parcels| self.meeting.step(&self.plan, parcels, end, &parts));
-            let tables = parts.iter().map(|part| &part.tables).chain(&of_parcels);
-            for tables in tables {
-                for (group, table) in state.groups.iter_mut().zip(tables) {
-                    group.merge(table, begins, &self.hasher);
-                }
-            }
-            self.state.last_event = end;
+            self.trim(&mut parts);
+            self.merge(&parts, begins);
+            self.state.last_event = begins + self.plan.pane;
         }
         if self.state.closed_to.is_some() {
             self.close_up_to(
@@ -399,16 +418,19 @@ impl Score {
                     judgements,
                 );
             }
+            self.make_room(end);
         }
         self.state.closed_to = Some(end);
     }
 
-    /// Entities with baselines and entities forgotten so far, per group of the plan.
-    pub fn entities(&self) -> impl Iterator<Item = (usize, u64)> {
-        self.state
-            .groups
-            .iter()
-            .map(|group| (group.entities(), group.forgotten()))
+    /// What became of entities so far, per group of the plan.
+    pub fn entities(&self) -> impl Iterator<Item = EntityCounts> {
+        self.state.groups.iter().map(GroupJudge::counts)
+    }
+
+    /// Events of which a part was not measured for want of room.
+    pub fn shed(&self) -> u64 {
+        self.state.shed
     }
 
     /// What every entity with a mature baseline could do beyond what is expected of it, evenly over
@@ -440,6 +462,7 @@ impl Score {
             .map(GroupJudge::bytes)
             .sum::<usize>()
             + self.state.parcels.as_ref().map_or(0, Parcels::bytes)
+            + self.state.keeper.bytes()
     }
 }
 

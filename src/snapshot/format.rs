@@ -20,7 +20,7 @@ use std::hash::Hasher;
 use thiserror::Error;
 
 const MAGIC: &[u8; 8] = b"vigie-st";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SUM_BYTES: usize = 16;
 /// The fastest: it is done while events are judged.
 const COMPRESSION: i32 = 1;

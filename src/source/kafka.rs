@@ -66,6 +66,8 @@ pub struct KafkaSource {
     pipeline: Pipeline,
     status: SharedStatus,
     idle_after: Duration,
+    /// Where panes that wait for slower partitions take more, those ahead wait.
+    waiting_bytes_max: usize,
     readings: Vec<Reading>,
     numbers: BTreeMap<TopicPartition, i32>,
     rejections: RejectionLog,
@@ -225,6 +227,10 @@ impl KafkaSource {
             pipeline,
             status,
             idle_after,
+            waiting_bytes_max: settings
+                .memory
+                .as_ref()
+                .map_or(usize::MAX, |memory| memory.waiting_bytes),
             readings: readings.collect(),
             numbers,
             rejections: RejectionLog::default(),
@@ -422,6 +428,7 @@ impl KafkaSource {
     /// Partitions far ahead of the slowest in event time wait for it: what they have sealed
     /// would only pile up.
     fn align(&mut self) {
+        let is_full = self.front.waiting_bytes() > self.waiting_bytes_max;
         for (number, reading) in self
             .readings
             .iter_mut()
@@ -429,11 +436,12 @@ impl KafkaSource {
             .filter(|(_, reading)| reading.assigned)
         {
             let lead = self.front.lead(number as i32);
-            let pause = if reading.paused {
-                lead > LEAD_MAX / 2
-            } else {
-                lead > LEAD_MAX
+            let lead_max = match (is_full, reading.paused) {
+                (true, _) => 0,
+                (false, true) => LEAD_MAX / 2,
+                (false, false) => LEAD_MAX,
             };
+            let pause = lead > lead_max;
             if pause == reading.paused {
                 continue;
             }

@@ -329,7 +329,7 @@ fn print_state(dimension: &Dimension, size: usize, settings: &EngineSettings) {
         .iter()
         .position(|group| group.entity == dimension.entity)
         .expect("the shipped catalogue watches such entities");
-    assert_eq!(known[group].0, size, "{}", dimension.name);
+    assert_eq!(known[group].known, size, "{}", dimension.name);
     println!(
         "  {:<16} {size:>10} {:>10.0} {:>12.0} {:>8.1} s",
         dimension.name,

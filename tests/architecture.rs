@@ -95,7 +95,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cluster",
         &[
-            "domain", "observe", "engine", "config", "snapshot", "sink", "source",
+            "domain", "observe", "score", "engine", "config", "snapshot", "sink", "source",
         ],
     ),
     (

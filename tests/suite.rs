@@ -14,6 +14,7 @@ mod durability;
 mod evaluate;
 mod golden;
 mod kafka;
+mod memory;
 mod parcels;
 mod replay;
 mod simulate;

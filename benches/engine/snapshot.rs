@@ -65,7 +65,7 @@ fn print(size: usize, back: &Back, settings: &EngineSettings) {
         assert!(again.expect("a state") == snapshot.state);
     }
     let entities = back.status().entities;
-    let entities: usize = entities.iter().map(|(entities, _)| entities).sum();
+    let entities: usize = entities.iter().map(|counts| counts.known).sum();
     let [save, store, find, restore] = times.map(median_milliseconds);
     println!(
         "  {size:>9} {entities:>9} {:>8.1} {:>8.1} {save:>9.0} {store:>9.0} {find:>9.0} {restore:>9.0}",

@@ -49,6 +49,11 @@ async fn run(config: &Config, file: Option<PathBuf>) -> Result<(), Failure> {
         Some(_) => "it goes on from the newest snapshot, where there is one",
         None => "without state.directory this start begins at kafka.start and learns from there",
     };
+    if let Some(plan) = &config.memory.plan {
+        for line in plan.to_string().lines() {
+            tracing::info!("memory: {line}");
+        }
+    }
     tracing::info!(
         address = %daemon.address(),
         brokers = config.kafka.brokers,

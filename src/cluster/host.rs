@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::domain::{Alert, EventTime};
 use crate::engine::spread::{AlertNode, MeetNode, ShardNode, ToAlerts, ToMeet, ToShard};
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus, StateError};
+use crate::score::EntityCounts;
 use crate::sink::SinkError;
 use crate::snapshot::{Header, Outputs, Recovery, Snapshot};
 use crate::source::consumer_config;
@@ -606,7 +607,7 @@ impl<O: Outside> Host<O> {
         let plan = &self.settings.plan;
         let mut status = BackStatus {
             detections: vec![SeriesStatus::default(); plan.detections.len()],
-            entities: vec![(0, 0); plan.groups.len()],
+            entities: vec![EntityCounts::default(); plan.groups.len()],
             ..BackStatus::default()
         };
         self.nodes

@@ -97,6 +97,7 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
         baseline,
         state,
         cluster,
+        memory,
         alerts,
         output,
         http,
@@ -137,6 +138,7 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
     differences.fixed("state.directory", &state.directory, &new.state.directory);
     differences.fixed("state.interval", &state.interval, &new.state.interval);
     differences.fixed("cluster", cluster, &new.cluster);
+    differences.fixed("memory.max_bytes", &memory.max_bytes, &new.memory.max_bytes);
     differences.fixed("alerts.topic", &output.topic, &new.output.topic);
     differences.fixed("alerts.file", &output.file, &new.output.file);
     differences.fixed("http.listen", &http.listen, &new.http.listen);
@@ -149,6 +151,7 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
         differences.fixed("time", time, &new.time);
         differences.fixed("baseline", baseline, &new.baseline);
         differences.fixed("state", state, &new.state);
+        differences.fixed("memory", memory, &new.memory);
         differences.fixed("alerts", output, &new.output);
         differences.fixed("http", http, &new.http);
         differences.fixed("log", log, &new.log);

@@ -5,8 +5,8 @@ use super::policy;
 use super::reader::{Node, Reader, span};
 use crate::alert::{AlertPolicy, AlertSettings};
 use crate::detection::{Detection, Lists, Plan};
-use crate::domain::{EventTime, Span};
-use crate::engine::EngineSettings;
+use crate::domain::{Bytes, EventTime, Span};
+use crate::engine::{EngineSettings, MemoryPlan};
 use crate::limits::{PANE_MINUTES_MAX, SHARDS_MAX};
 use crate::observe::{ObserveSettings, TimeBound};
 use crate::score::{Ablation, ScoreSettings};
@@ -32,6 +32,8 @@ pub struct Config {
     pub alerts: AlertSettings,
     /// Where alert records go.
     pub output: AlertOutput,
+    /// How much memory may be taken.
+    pub memory: MemoryConfig,
     /// The server.
     pub http: HttpConfig,
     /// The log.
@@ -124,6 +126,15 @@ pub struct ClusterConfig {
     pub retention: Span,
 }
 
+/// `memory`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryConfig {
+    /// What the process may take; as much as it asks for where it is left out.
+    pub max_bytes: Option<Bytes>,
+    /// How that is dealt out.
+    pub plan: Option<MemoryPlan>,
+}
+
 /// Where alert records go.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertOutput {
@@ -175,10 +186,12 @@ impl Config {
                 forget_after: self.baseline.forget_after,
                 allowed_lateness: self.time.allowed_lateness,
                 hash_key: self.baseline.hash_key,
+                memory: self.memory.plan.as_ref().map(|plan| plan.state),
                 ablation: Ablation::default(),
             },
             alert: self.alerts,
             policy: Arc::clone(&self.policy),
+            memory: self.memory.plan.clone(),
         }
     }
 }
@@ -242,12 +255,16 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
     let mut entries = Vec::new();
     let mut policies = Vec::new();
 
-    const SECTIONS: [&str; 11] = [
+    let mut memory = MemoryConfig::default();
+    let mut memory_node = None;
+
+    const SECTIONS: [&str; 12] = [
         "kafka",
         "time",
         "baseline",
         "state",
         "cluster",
+        "memory",
         "alerts",
         "http",
         "log",
@@ -272,6 +289,15 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         }
         if let Some(node) = root.get("cluster") {
             read_cluster(node, &mut cluster);
+        }
+        if let Some(fields) = root
+            .get("memory")
+            .and_then(|node| node.fields(&["max_bytes"]))
+        {
+            fields.read("max_bytes", &mut memory.max_bytes, |node| {
+                node.parsed(Bytes::parse).map(Some)
+            });
+            memory_node = fields.get("max_bytes").cloned().or(memory_node);
         }
         if let Some(node) = root.get("alerts") {
             read_alerts(node, &mut alerts, &mut output);
@@ -308,6 +334,36 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         policies.extend(root.get("policy").cloned());
     }
     let catalogue = detections::read(reader, &entries, &lists, time.pane)?;
+    if cluster.enabled
+        && let Some(node) = &memory_node
+    {
+        node.error(
+            "is for one process: in a cluster nobody sees all entities, of whom some would have to go",
+        );
+    }
+    let keeps_state = state.directory.is_some();
+    memory.plan = memory.max_bytes.and_then(|Bytes(max_bytes)| {
+        let lateness = time.allowed_lateness;
+        match MemoryPlan::new(max_bytes, &catalogue.plan, lateness, keeps_state) {
+            Ok(plan) => {
+                // What the client has fetched and nobody has taken yet.
+                for (option, bytes_per) in [
+                    ("queued.max.messages.kbytes", 1 << 10),
+                    ("fetch.max.bytes", 1),
+                ] {
+                    let value = (plan.fetched_bytes / bytes_per).to_string();
+                    kafka.options.entry(option.to_owned()).or_insert(value);
+                }
+                Some(plan)
+            }
+            Err(error) => {
+                if let Some(node) = &memory_node {
+                    node.error(error.to_string());
+                }
+                None
+            }
+        }
+    });
     let known: Vec<&str> = catalogue
         .plan
         .detections
@@ -325,6 +381,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         baseline,
         state,
         cluster,
+        memory,
         alerts,
         output,
         http,

@@ -127,6 +127,13 @@ impl Config {
             ),
             ("state", map(state)),
             ("cluster", map(cluster)),
+            (
+                "memory",
+                map(self
+                    .memory
+                    .max_bytes
+                    .map(|bytes| ("max_bytes", text(bytes)))),
+            ),
             ("alerts", map(alerts)),
             (
                 "http",

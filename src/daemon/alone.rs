@@ -5,7 +5,6 @@ use super::recover::{Place, Recovered};
 use super::{DaemonError, Run, raise};
 use crate::domain::EventTime;
 use crate::engine::{Back, Pipeline, StepDone};
-use crate::limits::QUEUE_MESSAGES;
 use crate::observe::TimeBound;
 use crate::sink::{AlertSinks, SharedStatus};
 use crate::source::{KafkaSource, OffsetStore, Subscription};
@@ -67,7 +66,7 @@ pub(super) fn start(run: Run) -> Result<(), DaemonError> {
         told_to: back.closed_to(),
     };
     writer.publish(&back);
-    let pipeline = Pipeline::start(back, QUEUE_MESSAGES, move |back, done| {
+    let pipeline = Pipeline::start(back, settings.queue(), move |back, done| {
         writer.take(back, done)
     })?;
     let idle_after = Duration::from_millis(config.time.idle_after.0.unsigned_abs());

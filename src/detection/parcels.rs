@@ -8,10 +8,11 @@
 //!
 //! The same place derives events of its own ([`Kind::DERIVED`]) for the groups that ask for them.
 
-use super::{Group, GroupId, Requirement};
+use super::{Condition, Group, GroupId, Requirement};
 use crate::domain::{Event, Kind, Member, Outcome, Relation};
 use crate::measure::Term;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Members of an event that are not there, and that knowledge of the parcel could give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -91,6 +92,8 @@ pub struct ParcelNeeds {
     any_asks: Missing,
     of_movements: Vec<Member>,
     of_accesses: Vec<Member>,
+    /// Members with text that any group measures or asks for.
+    measured: [Vec<Member>; Kind::RECORDED.len()],
 }
 
 impl ParcelNeeds {
@@ -123,7 +126,16 @@ impl ParcelNeeds {
                 }
             }
         }
+        let measured = Kind::RECORDED.map(|kind| {
+            let members = groups
+                .iter()
+                .filter(|group| takes_kind(group, kind))
+                .flat_map(members_of)
+                .filter(|member| is_text(*member));
+            members.collect::<BTreeSet<_>>().into_iter().collect()
+        });
         ParcelNeeds {
+            measured,
             derived,
             asks,
             any_asks,
@@ -171,6 +183,14 @@ impl ParcelNeeds {
         self.asks[group].overlaps(missing)
     }
 
+    /// The members whose text any group measures or asks for of an event of this kind.
+    pub fn measured(&self, kind: Kind) -> &[Member] {
+        Kind::RECORDED
+            .iter()
+            .position(|recorded| *recorded == kind)
+            .map_or(&[], |position| &self.measured[position])
+    }
+
     /// The members to keep of an event of this kind.
     #[inline]
     pub fn kept(&self, kind: Kind) -> &[Member] {
@@ -203,6 +223,15 @@ fn names_kind(group: &Group, kind: Kind) -> bool {
             && matches!(&condition.requirement, Requirement::OneOf(kinds)
                 if kinds.iter().any(|name| name == kind.name()))
     })
+}
+
+/// Whether the group can count events of the kind.
+pub(super) fn takes_kind(group: &Group, kind: Kind) -> bool {
+    !group
+        .conditions
+        .iter()
+        .filter_map(Condition::only_kind)
+        .any(|only| only != kind)
 }
 
 /// Whether the member's value is text, and not one of an enumeration that is kept anyway.

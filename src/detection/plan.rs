@@ -1,6 +1,7 @@
 //! The catalogue compiled: detections that look at the same entity and the same events share a
 //! group, and a group measures each term once.
 
+use super::parcels::takes_kind;
 use super::{Condition, Detection, ParcelNeeds, Test};
 use crate::domain::{Event, Kind, Member, Span};
 use crate::measure::{Dimension, Function, Quantity, Term};
@@ -190,14 +191,9 @@ impl Plan {
             }
         }
         let of_kind = |kind: Kind| {
-            let wants = |group: &Group| {
-                !group
-                    .conditions
-                    .iter()
-                    .filter_map(Condition::only_kind)
-                    .any(|only| only != kind)
-            };
-            (0..groups.len()).filter(|id| wants(&groups[*id])).collect()
+            (0..groups.len())
+                .filter(|id| takes_kind(&groups[*id], kind))
+                .collect()
         };
         Plan {
             movement_groups: of_kind(Kind::Movement),

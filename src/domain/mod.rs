@@ -4,6 +4,7 @@
 //! [`crate::limits`].
 
 mod alert;
+mod bytes;
 mod event;
 mod key;
 mod label;
@@ -11,6 +12,7 @@ mod member;
 mod time;
 
 pub use alert::{Alert, AlertClass, AlertStatus, AlertWindow, Evidence, Maturity, Severity};
+pub use bytes::Bytes;
 pub use event::{Action, Event, Kind, Outcome, Relation, Text};
 pub use key::{EntityKey, entity_members, first_member, join_key, label_of};
 pub use label::{

@@ -6,7 +6,9 @@ use crate::detection::Plan;
 use crate::domain::{Alert, EventTime};
 use crate::observe::Resume;
 use crate::parcel::ParcelsEvicted;
-use crate::score::{CALIBRATION_LEVELS, Judgement, Score, ScoreObserver, ScoreState, Unseen};
+use crate::score::{
+    CALIBRATION_LEVELS, EntityCounts, Judgement, Score, ScoreObserver, ScoreState, Unseen,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -70,8 +72,10 @@ pub struct BackStatus {
     pub active: Vec<Alert>,
     /// What was muted, by reason.
     pub muted: BTreeMap<Muted, u64>,
-    /// Per group of the plan: entities with baselines, and entities forgotten.
-    pub entities: Vec<(usize, u64)>,
+    /// What became of entities, per group of the plan.
+    pub entities: Vec<EntityCounts>,
+    /// Events of which a part was not measured for want of room.
+    pub shed: u64,
     /// Panes that came when their windows were judged already.
     pub late_panes: u64,
     /// What of parcels was forgotten for want of room.
@@ -239,6 +243,7 @@ impl Back {
             active,
             muted: self.alerting.muted().clone(),
             entities: self.score.entities().collect(),
+            shed: self.score.shed(),
             late_panes: self.score.late_panes(),
             parcels_evicted: self.score.parcels_evicted(),
             state_bytes: self.score.state_bytes(),

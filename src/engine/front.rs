@@ -3,7 +3,7 @@
 use super::{Counts, EngineSettings, PolicySwap};
 use crate::detection::Plan;
 use crate::domain::EventTime;
-use crate::observe::{ObserveSettings, Observer, Progress, Resume, Verdict};
+use crate::observe::{ObserveSettings, Observer, Progress, Resume, Room, SealedPane, Verdict};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,6 +27,16 @@ pub enum Step {
     Swap(Arc<PolicySwap>),
 }
 
+impl Step {
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Step::Progress(_, progress) => progress.panes.iter().map(SealedPane::bytes).sum(),
+            Step::Assign { .. } | Step::Revoke(_) | Step::Idle(_) | Step::Swap(_) => 0,
+        }
+    }
+}
+
 /// The observers of all partitions, and the books.
 pub struct Front {
     plan: Arc<Plan>,
@@ -35,6 +45,9 @@ pub struct Front {
     /// Partitions that have left, with the panes they left open.
     left: BTreeMap<i32, Observer>,
     counts: Counts,
+    room: Room,
+    /// Bytes of panes that are sealed and wait for slower partitions.
+    waiting: BTreeMap<i64, usize>,
 }
 
 impl Front {
@@ -46,6 +59,8 @@ impl Front {
             observers: BTreeMap::new(),
             left: BTreeMap::new(),
             counts: Counts::default(),
+            room: Room::new(settings.memory.as_ref().map(|memory| memory.panes)),
+            waiting: BTreeMap::new(),
         }
     }
 
@@ -105,15 +120,37 @@ impl Front {
             .observers
             .entry(partition)
             .or_insert_with(|| Observer::new(Arc::clone(&self.plan), self.settings));
-        let verdict = observer.observe(offset, appended, bytes);
+        let verdict = observer.observe(offset, appended, bytes, &mut self.room);
         self.counts.add(verdict);
-        let step = match verdict {
-            Verdict::Processed(_) => observer
-                .progress()
-                .map(|step| Step::Progress(partition, step)),
+        let progress = match verdict {
+            Verdict::Processed(_) => observer.progress(&mut self.room),
             Verdict::Rejected(_) | Verdict::Late | Verdict::Duplicate => None,
         };
+        while let Some(pane) = self.room.halve() {
+            for observer in self.observers.values_mut().chain(self.left.values_mut()) {
+                observer.shed(pane, &mut self.room);
+            }
+        }
+        let step = progress.map(|progress| self.hand_on(partition, progress));
         (verdict, step)
+    }
+
+    fn hand_on(&mut self, partition: i32, progress: Progress) -> Step {
+        for pane in &progress.panes {
+            *self.waiting.entry(pane.pane).or_default() += pane.bytes();
+        }
+        let sealed = |observer: &Observer| observer.sealed_before();
+        let slowest = self.observers.values().map(sealed).min().flatten();
+        if let Some(slowest) = slowest {
+            self.waiting = self.waiting.split_off(&slowest);
+            self.room.forget_before(slowest);
+        }
+        Step::Progress(partition, progress)
+    }
+
+    /// Bytes of sealed panes that wait for slower partitions.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting.values().sum()
     }
 
     /// A partition has nothing more to read for now: it follows the slowest of those that
@@ -131,18 +168,20 @@ impl Front {
 
     /// A partition has nothing more to read for now, and every pane before this one is to be sealed.
     pub fn follow_to(&mut self, partition: i32, pane: i64) -> Option<Step> {
-        let step = self.observers.get_mut(&partition)?.advance_idle(pane)?;
-        Some(Step::Progress(partition, step))
+        let observer = self.observers.get_mut(&partition)?;
+        let progress = observer.advance_idle(pane, &mut self.room)?;
+        Some(self.hand_on(partition, progress))
     }
 
     /// The input has ended: what is complete is sealed, in every partition up to the latest
     /// pane that any of them completed.
     pub fn finish(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
+        let room = &mut self.room;
         for (partition, observer) in &mut self.observers {
             steps.extend(
                 observer
-                    .finish()
+                    .finish(room)
                     .map(|step| Step::Progress(*partition, step)),
             );
         }
@@ -153,7 +192,7 @@ impl Front {
             .max();
         if let Some(latest) = latest {
             for (partition, observer) in &mut self.observers {
-                let step = observer.advance_idle(latest);
+                let step = observer.advance_idle(latest, room);
                 steps.extend(step.map(|step| Step::Progress(*partition, step)));
             }
         }
@@ -218,6 +257,7 @@ mod tests {
                 forget_after: Span::days(35),
                 allowed_lateness,
                 hash_key,
+                memory: None,
                 ablation: Default::default(),
             },
             alert: AlertSettings {
@@ -228,6 +268,7 @@ mod tests {
                 critical_below: 1e-3,
             },
             policy: Arc::default(),
+            memory: None,
         })
     }
 

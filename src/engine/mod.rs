@@ -8,17 +8,20 @@
 mod back;
 mod counts;
 mod front;
+mod memory;
 mod pipeline;
 pub mod spread;
 
 pub use back::{Back, BackStatus, SeriesStatus, StateError};
 pub use counts::Counts;
 pub use front::{Front, Step};
-pub use pipeline::{Pipeline, PipelineError, StepDone, TestListener};
+pub use memory::{MemoryPlan, MemoryTooSmall};
+pub use pipeline::{Pipeline, PipelineError, Queue, StepDone, TestListener};
 
 use crate::alert::{AlertPolicy, AlertSettings};
 use crate::detection::Plan;
 use crate::domain::{Alert, EventTime};
+use crate::limits::QUEUE_MESSAGES;
 use crate::observe::{ObserveSettings, Verdict};
 use crate::score::ScoreSettings;
 use std::sync::Arc;
@@ -36,6 +39,21 @@ pub struct EngineSettings {
     pub alert: AlertSettings,
     /// Mutes and calendars.
     pub policy: Arc<AlertPolicy>,
+    /// How memory is dealt out, where it is bounded.
+    pub memory: Option<MemoryPlan>,
+}
+
+impl EngineSettings {
+    /// How much may be on its way from stage 1 to stage 2.
+    pub fn queue(&self) -> Queue {
+        Queue {
+            steps: QUEUE_MESSAGES,
+            bytes: self
+                .memory
+                .as_ref()
+                .map_or(usize::MAX, |memory| memory.queue_bytes),
+        }
+    }
 }
 
 impl EngineSettings {

@@ -4,6 +4,7 @@
 //! others. What a timetable shows in are the silences between sittings, which for arrivals at
 //! random are exponential however long the sittings are.
 
+use super::grown;
 use crate::domain::{EventTime, Span};
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,12 @@ impl Arrivals {
             .map(|pair| pair[1] - pair[0])
             .filter(|gap| *gap > PAUSE_MINUTES)
             .map(|gap| gap - PAUSE_MINUTES)
+    }
+
+    /// Bytes on the heap, by what it holds and not by what it happens to have room for: the same
+    /// of all that are equal.
+    pub fn held_bytes(&self) -> usize {
+        grown(self.minutes.len()) * size_of::<u32>()
     }
 
     /// Bytes on the heap.

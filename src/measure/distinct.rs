@@ -7,6 +7,7 @@
 //! which needs no bias table. The state depends on the set of values alone, not on the order in
 //! which they came or in which sketches were merged.
 
+use super::grown;
 use crate::saved::boxed;
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +147,16 @@ impl Distinct {
             Form::Inline { len, .. } => u64::from(*len),
             Form::Sparse(values) => values.len() as u64,
             Form::Dense(registers) => dense_estimate(registers).round() as u64,
+        }
+    }
+
+    /// Bytes on the heap, by what it holds and not by what it happens to have room for: the same
+    /// of all that are equal.
+    pub fn held_bytes(&self) -> usize {
+        match &self.0 {
+            Form::Inline { .. } => 0,
+            Form::Sparse(values) => grown(values.len()) * size_of::<u32>(),
+            Form::Dense(_) => REGISTERS,
         }
     }
 

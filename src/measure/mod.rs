@@ -28,3 +28,11 @@ pub use sizes::{SIZE_BUCKETS, Sizes};
 pub use sketch::Sketch;
 pub use tally::{TALLY_VALUES_MAX, Tally};
 pub use walk::{Steps, WALK_BLOCKS_MAX, Walk};
+
+/// What a vector that grew by doubling has room for, where it holds so many.
+fn grown(held: usize) -> usize {
+    match held {
+        0 => 0,
+        held => held.next_power_of_two().max(4),
+    }
+}

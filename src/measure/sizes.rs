@@ -64,6 +64,12 @@ impl Sizes {
             .for_each(|(our, their)| *our += their);
     }
 
+    /// Bytes on the heap, by what it holds and not by what it happens to have room for: the same
+    /// of all that are equal.
+    pub fn held_bytes(&self) -> usize {
+        size_of_val(&*self.counts)
+    }
+
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         size_of_val(&*self.counts)

@@ -96,6 +96,18 @@ impl Sketch {
         }
     }
 
+    /// Bytes on the heap, by what it holds and not by what it happens to have room for: the same
+    /// of all that are equal.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Sketch::Distinct(distinct) => distinct.held_bytes(),
+            Sketch::Walk(walk) => walk.held_bytes(),
+            Sketch::Tally(tally) => tally.held_bytes(),
+            Sketch::Histogram(sizes) => sizes.held_bytes(),
+            Sketch::Arrivals(arrivals) => arrivals.held_bytes(),
+        }
+    }
+
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         match self {

@@ -4,6 +4,7 @@
 //! Kaplan 2007). A value that stays in the end stood in every partial tally that met it, so its
 //! count is exact, and what is kept does not depend on the order of values or of merging.
 
+use super::grown;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,17 @@ impl Tally {
         self.entries
             .iter()
             .map(|entry| (entry.value.as_str(), entry.count))
+    }
+
+    /// Bytes on the heap, by what it holds and not by what it happens to have room for: the same
+    /// of all that are equal.
+    pub fn held_bytes(&self) -> usize {
+        let text = |entry: &Entry| match entry.value.is_heap_allocated() {
+            true => entry.value.len(),
+            false => 0,
+        };
+        let texts: usize = self.entries.iter().map(text).sum();
+        grown(self.entries.len()) * size_of::<Entry>() + texts
     }
 
     /// Bytes on the heap.

@@ -8,7 +8,7 @@
 //! whole blocks and neighbours stay together. Neighbours are counted after merging: the order in
 //! which somebody walks does not matter.
 
-use super::ValueHasher;
+use super::{ValueHasher, grown};
 use serde::{Deserialize, Serialize};
 
 /// Blocks that are kept.
@@ -78,6 +78,12 @@ impl Walk {
             steps.adjacent += u64::from((bits & below).count_ones());
         }
         steps
+    }
+
+    /// Bytes on the heap, by what it holds and not by what it happens to have room for: the same
+    /// of all that are equal.
+    pub fn held_bytes(&self) -> usize {
+        grown(self.blocks.len()) * size_of::<(u64, u128)>()
     }
 
     /// Bytes on the heap.

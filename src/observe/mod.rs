@@ -9,11 +9,13 @@
 mod clock;
 mod deduplication;
 mod pane;
+mod room;
 mod trace;
 
 pub use clock::{EventClock, TimeBound};
 pub use pane::{PaneHasher, PaneTable};
-pub use trace::{Trace, Traces};
+pub use room::{PaneBounds, Room, Share};
+pub use trace::{Told, Trace, Traces};
 
 use crate::decode::{Rejection, decode};
 use crate::detection::Plan;
@@ -55,8 +57,19 @@ pub struct SealedPane {
     pub pane: i64,
     /// One per group.
     pub tables: Vec<PaneTable>,
-    /// What has to meet the events of other partitions.
+    /// What has to meet the events of other partitions, and what was not measured for want of room.
     pub traces: Traces,
+    /// Of which shipments there are traces.
+    pub share: Share,
+    /// Events of which there should be traces and are none.
+    pub shed: u64,
+}
+
+impl SealedPane {
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        self.tables.iter().map(PaneTable::bytes).sum::<usize>() + self.traces.size()
+    }
 }
 
 /// What a partition hands on when its watermark moves.
@@ -86,6 +99,8 @@ struct OpenPane {
     began: Resume,
     tables: Vec<PaneTable>,
     traces: Traces,
+    share: Share,
+    shed: u64,
 }
 
 /// Stage 1 for one partition.
@@ -135,11 +150,17 @@ impl Observer {
     }
 
     /// Takes one message that is not blank. `appended` is the broker's append time, where it
-    /// keeps one.
-    pub fn observe(&mut self, offset: i64, appended: Option<EventTime>, bytes: &[u8]) -> Verdict {
+    /// keeps one; `room` is what all partitions share.
+    pub fn observe(
+        &mut self,
+        offset: i64,
+        appended: Option<EventTime>,
+        bytes: &[u8],
+        room: &mut Room,
+    ) -> Verdict {
         self.next_offset = offset + 1;
         match decode(bytes) {
-            Ok(event) => self.observe_event(offset, appended, &event),
+            Ok(event) => self.observe_event(offset, appended, &event, room),
             Err(rejection) => Verdict::Rejected(rejection),
         }
     }
@@ -149,6 +170,7 @@ impl Observer {
         offset: i64,
         appended: Option<EventTime>,
         event: &Event<'_>,
+        room: &mut Room,
     ) -> Verdict {
         if let Err(rejection) = self.clock.check(event.time, appended) {
             return Verdict::Rejected(rejection);
@@ -160,10 +182,13 @@ impl Observer {
         {
             return Verdict::Late;
         }
-        if let Some(id) = &event.id
-            && !self.deduplication.first_time(pane, id)
-        {
-            return Verdict::Duplicate;
+        if let Some(id) = &event.id {
+            let before = self.deduplication.bytes();
+            let is_full = room.lacks_identifiers();
+            if !self.deduplication.first_time(pane, id, is_full) {
+                return Verdict::Duplicate;
+            }
+            room.identifiers_changed(before, self.deduplication.bytes());
         }
         let plan = &self.plan;
         let open = self.open.entry(pane).or_insert_with(|| OpenPane {
@@ -174,45 +199,75 @@ impl Observer {
             },
             tables: plan.groups.iter().map(PaneTable::new).collect(),
             traces: Traces::default(),
+            share: Share::ALL,
+            shed: 0,
         });
         self.clock.accept(event.time);
         let missing = plan.parcels.missing(event);
-        open.traces
-            .note(&plan.parcels, event, missing, &self.hasher);
+        let is_deferred = room.lacks_rows();
+        open.share = room.share(pane);
+        let before = open.traces.size();
+        let is_kept = open.traces.note(
+            &plan.parcels,
+            event,
+            missing,
+            (is_deferred, open.share),
+            &self.hasher,
+        );
+        open.shed += u64::from(!is_kept);
+        if room.is_bounded() {
+            room.traces_changed(pane, before, open.traces.size());
+        }
+        if is_deferred {
+            return Verdict::Processed(event.kind);
+        }
         for id in plan.groups_for(event.kind) {
             let group = &plan.groups[*id];
             if !plan.parcels.waits(*id, missing) && group.accepts(event) {
-                open.tables[*id].add(
+                let table = &mut open.tables[*id];
+                let before = table.bytes();
+                table.add(
                     group,
                     event,
                     &self.hasher,
                     &self.pane_hasher,
                     &mut self.scratch,
                 );
+                room.tables_changed(before, table.bytes());
             }
         }
         Verdict::Processed(event.kind)
     }
 
+    /// Keeps traces of as many shipments of a pane as there is room for.
+    pub fn shed(&mut self, pane: i64, room: &mut Room) {
+        if let Some(open) = self.open.get_mut(&pane) {
+            let before = open.traces.size();
+            open.share = room.share(pane);
+            open.shed += open.traces.retain(open.share);
+            room.traces_changed(pane, before, open.traces.size());
+        }
+    }
+
     /// What the watermark has sealed since the last call, if it has moved at all.
-    pub fn progress(&mut self) -> Option<Progress> {
+    pub fn progress(&mut self, room: &mut Room) -> Option<Progress> {
         let watermark = self.clock.watermark()?;
-        self.seal_before(watermark.index(self.plan.pane), false)
+        self.seal_before(watermark.index(self.plan.pane), false, room)
     }
 
     /// Seals every pane before `pane`, as the other partitions have: an idle partition must not
     /// hold them back. What arrives for those panes later is late.
-    pub fn advance_idle(&mut self, pane: i64) -> Option<Progress> {
-        self.seal_before(pane, true)
+    pub fn advance_idle(&mut self, pane: i64, room: &mut Room) -> Option<Progress> {
+        self.seal_before(pane, true, room)
     }
 
     /// The input has ended: panes that end at or before the largest accepted time are complete.
-    pub fn finish(&mut self) -> Option<Progress> {
+    pub fn finish(&mut self, room: &mut Room) -> Option<Progress> {
         let largest = self.clock.largest()?;
-        self.seal_before(largest.index(self.plan.pane), false)
+        self.seal_before(largest.index(self.plan.pane), false, room)
     }
 
-    fn seal_before(&mut self, pane: i64, is_idle: bool) -> Option<Progress> {
+    fn seal_before(&mut self, pane: i64, is_idle: bool, room: &mut Room) -> Option<Progress> {
         if self
             .sealed_before
             .is_some_and(|sealed_before| pane <= sealed_before)
@@ -222,18 +277,28 @@ impl Observer {
         self.sealed_before = Some(pane);
         let still_open = self.open.split_off(&pane);
         let sealed = std::mem::replace(&mut self.open, still_open);
+        let before = self.deduplication.bytes();
         self.deduplication.forget_before(pane);
+        room.identifiers_changed(before, self.deduplication.bytes());
+        let panes: Vec<SealedPane> = sealed
+            .into_iter()
+            .map(|(pane, open)| SealedPane {
+                pane,
+                tables: open.tables,
+                traces: open.traces,
+                share: open.share,
+                shed: open.shed,
+            })
+            .collect();
+        for pane in &panes {
+            let tables = pane.tables.iter().map(PaneTable::bytes).sum();
+            room.tables_changed(tables, 0);
+            room.traces_left(pane.pane, pane.traces.size());
+        }
         Some(Progress {
             sealed_before: pane,
             is_idle,
-            panes: sealed
-                .into_iter()
-                .map(|(pane, open)| SealedPane {
-                    pane,
-                    tables: open.tables,
-                    traces: open.traces,
-                })
-                .collect(),
+            panes,
             resume: Box::new(self.resume_point()),
         })
     }

@@ -30,6 +30,9 @@ pub struct PaneTable {
     /// A row without anything in it.
     empty_row: Vec<Sketch>,
     sums_per_row: usize,
+    /// Bytes that keys and sketches have besides their rows.
+    #[serde(skip)]
+    heap: usize,
 }
 
 /// One entity's measures in one pane.
@@ -58,6 +61,7 @@ impl PaneTable {
             sketches: Vec::new(),
             empty_row: group.sketches.iter().filter_map(Sketch::new).collect(),
             sums_per_row: group.sums.len(),
+            heap: 0,
         }
     }
 
@@ -72,9 +76,22 @@ impl PaneTable {
         pane_hasher: &PaneHasher,
         scratch: &mut String,
     ) {
-        let Some(key) = join_key(&group.entity, event, scratch) else {
-            return;
-        };
+        if let Some(key) = join_key(&group.entity, event, scratch) {
+            let class = group.pool.and_then(|pool| event.member(pool)).unwrap_or("");
+            self.add_to(key, class, group, event, hasher, pane_hasher);
+        }
+    }
+
+    /// Adds an event that the group accepts to the row of this key, whose class has this name.
+    pub fn add_to(
+        &mut self,
+        key: &str,
+        class: &str,
+        group: &Group,
+        event: &Event<'_>,
+        hasher: &ValueHasher,
+        pane_hasher: &PaneHasher,
+    ) {
         let row = self.row_of(key, pane_hasher);
         let sums = &mut self.sums[row * self.sums_per_row..][..self.sums_per_row];
         for (sum, term) in sums.iter_mut().zip(&group.sums) {
@@ -86,13 +103,14 @@ impl PaneTable {
         let sketches = &mut self.sketches[row * per_row..][..per_row];
         for (sketch, term) in sketches.iter_mut().zip(&group.sketches) {
             if term.accepts(event) {
+                let before = sketch.heap_bytes();
                 sketch.add(term, event, hasher);
+                self.heap += sketch.heap_bytes().saturating_sub(before);
             }
         }
         if group.pool.is_none() && group.sizes.is_none() {
             return;
         }
-        let class = group.pool.and_then(|pool| event.member(pool)).unwrap_or("");
         let number = self.class_of(class);
         self.note_class(row, number);
         if let Some(quantity) = group.sizes {
@@ -115,9 +133,15 @@ impl PaneTable {
             Entry::Vacant(place) => {
                 let row = keys.len();
                 place.insert(row as u32);
-                keys.push(EntityKey::new(key));
+                let key = EntityKey::new(key);
+                self.heap += match key.is_heap_allocated() {
+                    true => key.capacity(),
+                    false => 0,
+                };
+                keys.push(key);
                 self.classes.push(u8::MAX);
                 self.sums.resize(self.sums.len() + self.sums_per_row, 0);
+                self.heap += self.empty_row.iter().map(Sketch::heap_bytes).sum::<usize>();
                 self.sketches.extend_from_slice(&self.empty_row);
                 row
             }
@@ -147,6 +171,17 @@ impl PaneTable {
     /// Number of entities.
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Bytes that it takes.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.index.allocation_size()
+            + self.keys.capacity() * size_of::<EntityKey>()
+            + self.classes.capacity()
+            + self.sums.capacity() * size_of::<u64>()
+            + self.sketches.capacity() * size_of::<Sketch>()
+            + self.heap
     }
 
     /// Whether no entity appeared.

@@ -75,10 +75,10 @@ fn feed(messages: &[Vec<u8>]) -> (Vec<Verdict>, Vec<String>) {
     let mut steps = Vec::new();
     let mut verdicts = Vec::new();
     for (offset, message) in messages.iter().enumerate() {
-        verdicts.push(observer.observe(offset as i64, None, message));
-        steps.extend(observer.progress());
+        verdicts.push(observer.observe(offset as i64, None, message, &mut Room::new(None)));
+        steps.extend(observer.progress(&mut Room::new(None)));
     }
-    steps.extend(observer.finish());
+    steps.extend(observer.finish(&mut Room::new(None)));
     (verdicts, flatten(steps))
 }
 
@@ -125,12 +125,17 @@ fn duplicates_and_disorder_within_the_lateness_change_nothing() {
 fn late_is_decided_before_duplicate_and_moves_nothing() {
     let mut observer = observer();
     for (offset, message) in stream().iter().enumerate() {
-        observer.observe(offset as i64, None, message);
-        let _ = observer.progress();
+        observer.observe(offset as i64, None, message, &mut Room::new(None));
+        let _ = observer.progress(&mut Room::new(None));
     }
     let watermark = observer.watermark();
     assert_eq!(
-        observer.observe(5_000, None, &access("e3", START, "a", "p")),
+        observer.observe(
+            5_000,
+            None,
+            &access("e3", START, "a", "p"),
+            &mut Room::new(None)
+        ),
         Verdict::Late
     );
     assert_eq!(observer.watermark(), watermark);
@@ -140,24 +145,39 @@ fn late_is_decided_before_duplicate_and_moves_nothing() {
 fn a_gap_seals_what_was_open_and_idle_partitions_follow_the_others() {
     let mut observer = observer();
     for n in 0..20 {
-        observer.observe(n, None, &access(&format!("e{n}"), START + n, "a", "p"));
+        observer.observe(
+            n,
+            None,
+            &access(&format!("e{n}"), START + n, "a", "p"),
+            &mut Room::new(None),
+        );
     }
     assert!(
         observer
-            .progress()
+            .progress(&mut Room::new(None))
             .is_some_and(|step| step.panes.is_empty())
     );
     let pane = EventTime(START).index(Span::MINUTE);
-    let step = observer.advance_idle(pane + 10).unwrap();
+    let step = observer
+        .advance_idle(pane + 10, &mut Room::new(None))
+        .unwrap();
     assert_eq!(
         (step.sealed_before, step.panes.len(), step.resume.offset),
         (pane + 10, 1, 20)
     );
     assert_eq!(
-        observer.observe(20, None, &access("f", START + 60_000, "a", "p")),
+        observer.observe(
+            20,
+            None,
+            &access("f", START + 60_000, "a", "p"),
+            &mut Room::new(None)
+        ),
         Verdict::Late
     );
-    assert!(observer.advance_idle(pane).is_none(), "never back");
+    assert!(
+        observer.advance_idle(pane, &mut Room::new(None)).is_none(),
+        "never back"
+    );
 }
 
 #[test]
@@ -165,8 +185,8 @@ fn the_resume_offset_is_where_the_oldest_open_pane_began() {
     let mut observer = observer();
     let mut last = None;
     for (offset, message) in stream().iter().enumerate() {
-        observer.observe(offset as i64, None, message);
-        last = observer.progress().or(last);
+        observer.observe(offset as i64, None, message, &mut Room::new(None));
+        last = observer.progress(&mut Room::new(None)).or(last);
     }
     let step = last.unwrap();
     let began = (step.sealed_before * 60_000 - START) / 1_000;
@@ -175,6 +195,6 @@ fn the_resume_offset_is_where_the_oldest_open_pane_began() {
 
 #[test]
 fn an_empty_input_seals_nothing() {
-    assert!(observer().finish().is_none());
-    assert!(observer().progress().is_none());
+    assert!(observer().finish(&mut Room::new(None)).is_none());
+    assert!(observer().progress(&mut Room::new(None)).is_none());
 }

@@ -1,13 +1,18 @@
-//! Traces: what a pane keeps of events that have to meet those of other partitions.
+//! Traces: what a pane keeps of events that have to meet those of other partitions, or for whose
+//! measuring there was no room.
 //!
 //! A trace is an event cut down to the members that are needed later, and the keyed hash of its
-//! shipment. All traces of a pane share one buffer of text, so that keeping one allocates
-//! nothing. Look-ups, of which there are many, are kept as bare hashes.
+//! shipment. The traces of a pane stand one after the other in one buffer, each some eighty to 130
+//! bytes, so that keeping one allocates nothing. Look-ups, of which there are many, are kept as bare
+//! hashes.
 //!
 //! What is kept depends on the event alone, and [`Traces::in_order`] puts the traces of all
 //! partitions into one total order, so that what follows from them depends neither on the order
-//! of arrival nor on how events are spread over partitions.
+//! of arrival nor on how events are spread over partitions. An event that is *deferred* keeps all
+//! that any group measures of it. Measures are the same whether they are taken here or there, so
+//! which events are deferred changes nothing that is measured.
 
+use super::Share;
 use crate::detection::{Missing, ParcelNeeds};
 use crate::domain::{Action, Event, EventTime, Kind, Member, Outcome, Relation, Text};
 use crate::measure::ValueHasher;
@@ -43,107 +48,212 @@ const DIVERTING_WORDS: [&str; 9] = [
 const TEACHING_SHARE: u64 = 16;
 
 /// An event cut down to what is needed later.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Trace {
     /// When it happened.
     pub time: EventTime,
     /// Keyed hash of the shipment.
     pub shipment: u64,
-    /// What the event lacks that a group asks for: these groups have not measured it yet.
+    /// Whether it says something of a parcel.
+    pub is_tracked: bool,
+    /// Whether no group has measured it yet, for want of room.
+    pub is_deferred: bool,
+    kind: Kind,
+    /// Where the rest of it stands.
+    body: (usize, usize),
+}
+
+/// What stands before the rest of a trace: the length of that, time, shipment and marks.
+const HEAD_BYTES: usize = 4 + 8 + 8 + 1;
+const IS_ACCESS: u8 = 1;
+const IS_TRACKED: u8 = 2;
+const IS_DEFERRED: u8 = 4;
+
+impl Trace {
+    /// The head of the trace that stands at `at`, if there is one.
+    fn read(bytes: &[u8], at: usize) -> Option<Trace> {
+        let (length, rest) = bytes.get(at..)?.split_first_chunk()?;
+        let (time, rest) = rest.split_first_chunk()?;
+        let (shipment, rest) = rest.split_first_chunk()?;
+        let marks = *rest.first()?;
+        let begin = at + HEAD_BYTES;
+        Some(Trace {
+            time: EventTime(i64::from_le_bytes(*time)),
+            shipment: u64::from_le_bytes(*shipment),
+            is_tracked: marks & IS_TRACKED != 0,
+            is_deferred: marks & IS_DEFERRED != 0,
+            kind: match marks & IS_ACCESS {
+                0 => Kind::Movement,
+                _ => Kind::Access,
+            },
+            body: (begin, begin + u32::from_le_bytes(*length) as usize),
+        })
+    }
+}
+
+/// A trace read back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told<'t> {
+    /// The event, as far as it was kept.
+    pub event: Event<'t>,
+    /// What it lacks that a group asks for: these groups have not measured it yet.
     pub missing: Missing,
     /// It changes where the parcel goes, who fetches it, or whether it is held.
     pub is_diverting: bool,
-    kind: Kind,
+}
+
+/// The rest of a trace.
+#[derive(Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+struct Body<'t> {
     action: Option<Action>,
     outcome: Option<Outcome>,
     relation: Option<Relation>,
+    missing: Missing,
+    is_diverting: bool,
     pieces: Option<u64>,
     records: Option<u64>,
     bytes: Option<u64>,
     page: Option<u64>,
-    weight_grams: Option<f64>,
-    value_eur: Option<f64>,
-    first_member: u32,
-    members: u32,
-    first_field: u32,
-    fields: u32,
+    weight_grams: Option<u64>,
+    value_eur: Option<u64>,
+    #[serde(borrow)]
+    members: Vec<(Member, &'t str)>,
+    fields: Vec<&'t str>,
+    /// What else is measured of an event that is deferred; what is empty as well.
+    deferred: Vec<(Member, &'t str)>,
 }
 
 /// The traces of one pane of one partition.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Traces {
-    text: String,
-    members: Vec<(Member, u32, u32)>,
-    fields: Vec<(u32, u32)>,
-    all: Vec<Trace>,
+    bytes: Vec<u8>,
     lookups: Vec<u64>,
 }
 
 impl Traces {
-    /// Keeps what is needed of an event.
+    /// Keeps what is needed of an event, of these shipments; whether it did.
     #[inline]
     pub fn note(
         &mut self,
         needs: &ParcelNeeds,
         event: &Event<'_>,
         missing: Missing,
+        (is_deferred, share): (bool, Share),
         hasher: &ValueHasher,
-    ) {
-        if !needs.any() {
-            return;
+    ) -> bool {
+        let shipment = event.shipment.as_deref().filter(|text| !text.is_empty());
+        let shipment = shipment.map(|shipment| hasher.hash(shipment));
+        let is_tracked =
+            shipment.is_some_and(|shipment| self.track(needs, event, missing, shipment));
+        if !is_tracked && !is_deferred {
+            return true;
         }
-        let Some(shipment) = event.shipment.as_deref().filter(|text| !text.is_empty()) else {
-            return;
-        };
-        let shipment = hasher.hash(shipment);
-        if event.kind == Kind::Access {
-            let is_found = event.outcome.unwrap_or_default() == Outcome::Ok;
-            if is_found && needs.wants(Kind::Lifecycle) && is_lookup(event) {
-                self.lookups.push(shipment);
-            }
-            let is_told = is_found && needs.relations() && tells(needs, event, shipment);
-            if !is_told && missing == Missing::NOTHING {
-                return;
-            }
+        // What is of no shipment is somebody's.
+        let shipment = shipment.unwrap_or_else(|| {
+            let whose = event.actor.as_deref().or(event.seller.as_deref());
+            hasher.hash(whose.unwrap_or(""))
+        });
+        let is_kept = share.holds(shipment);
+        if is_kept {
+            self.keep(needs, event, missing, shipment, is_tracked, is_deferred);
         }
-        self.keep(needs.kept(event.kind), event, missing, shipment);
+        is_kept
     }
 
-    fn keep(&mut self, kept: &[Member], event: &Event<'_>, missing: Missing, shipment: u64) {
-        let first_member = self.members.len() as u32;
-        let first_field = self.fields.len() as u32;
-        for field in &event.fields {
-            let begin = self.text.len() as u32;
-            self.text.push_str(field);
-            self.fields.push((begin, self.text.len() as u32));
-        }
-        for member in kept {
-            if let Some(value) = event.member(*member).filter(|value| !value.is_empty()) {
-                let begin = self.text.len() as u32;
-                self.text.push_str(value);
-                self.members.push((*member, begin, self.text.len() as u32));
+    /// Keeps the traces of these shipments; gives how many are gone.
+    pub fn retain(&mut self, share: Share) -> u64 {
+        let mut kept = Vec::new();
+        let mut gone = 0;
+        let mut from = 0;
+        for trace in self.all() {
+            let end = trace.body.1;
+            match share.holds(trace.shipment) {
+                true => kept.extend_from_slice(&self.bytes[from..end]),
+                false => gone += 1,
             }
+            from = end;
         }
-        self.all.push(Trace {
-            time: event.time,
-            shipment,
-            missing,
-            is_diverting: is_diverting(event),
-            kind: event.kind,
+        self.bytes = kept;
+        gone
+    }
+
+    /// Whether what is known of the shipment waits for the event.
+    fn track(
+        &mut self,
+        needs: &ParcelNeeds,
+        event: &Event<'_>,
+        missing: Missing,
+        shipment: u64,
+    ) -> bool {
+        if !needs.any() {
+            return false;
+        }
+        if event.kind != Kind::Access {
+            return true;
+        }
+        let is_found = event.outcome.unwrap_or_default() == Outcome::Ok;
+        if is_found && needs.wants(Kind::Lifecycle) && is_lookup(event) {
+            self.lookups.push(shipment);
+        }
+        let is_told = is_found && needs.relations() && tells(needs, event, shipment);
+        is_told || missing != Missing::NOTHING
+    }
+
+    fn keep(
+        &mut self,
+        needs: &ParcelNeeds,
+        event: &Event<'_>,
+        missing: Missing,
+        shipment: u64,
+        is_tracked: bool,
+        is_deferred: bool,
+    ) {
+        let given = |member: &Member| event.member(*member).map(|value| (*member, value));
+        let is_full = |(_, value): &(Member, &str)| !value.is_empty();
+        let kept = needs.kept(event.kind);
+        let deferred: &[Member] = match is_deferred {
+            true => needs.measured(event.kind),
+            false => &[],
+        };
+        let body = Body {
             action: event.action,
             outcome: event.outcome,
             relation: event.relation,
+            missing,
+            is_diverting: is_diverting(event),
             pieces: event.pieces,
             records: event.records,
             bytes: event.bytes,
             page: event.page,
-            weight_grams: event.weight_grams,
-            value_eur: event.value_eur,
-            first_member,
-            members: self.members.len() as u32 - first_member,
-            first_field,
-            fields: self.fields.len() as u32 - first_field,
-        });
+            weight_grams: event.weight_grams.map(f64::to_bits),
+            value_eur: event.value_eur.map(f64::to_bits),
+            members: kept.iter().filter_map(given).filter(is_full).collect(),
+            fields: event.fields.iter().map(|field| &**field).collect(),
+            deferred: deferred
+                .iter()
+                .filter_map(given)
+                .filter(|given| !is_full(given) || !kept.contains(&given.0))
+                .collect(),
+        };
+        let mut marks = 0;
+        for (is_so, mark) in [
+            (event.kind == Kind::Access, IS_ACCESS),
+            (is_tracked, IS_TRACKED),
+            (is_deferred, IS_DEFERRED),
+        ] {
+            marks |= if is_so { mark } else { 0 };
+        }
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.extend_from_slice(&event.time.0.to_le_bytes());
+        self.bytes.extend_from_slice(&shipment.to_le_bytes());
+        self.bytes.push(marks);
+        // Writing into memory cannot fail.
+        if let Ok(bytes) = postcard::to_extend(&body, std::mem::take(&mut self.bytes)) {
+            self.bytes = bytes;
+        }
+        let length = self.bytes.len() - at - HEAD_BYTES;
+        self.bytes[at..at + 4].copy_from_slice(&(length as u32).to_le_bytes());
     }
 
     /// The shipments that somebody looked up, by hash; one may stand here several times.
@@ -153,75 +263,90 @@ impl Traces {
 
     /// Whether nothing was kept.
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty() && self.lookups.is_empty()
+        self.bytes.is_empty() && self.lookups.is_empty()
     }
 
-    fn members_of(&self, trace: &Trace) -> impl Iterator<Item = (Member, &str)> {
-        self.members[trace.first_member as usize..][..trace.members as usize]
-            .iter()
-            .map(|(member, begin, end)| (*member, &self.text[*begin as usize..*end as usize]))
+    /// Bytes that they take.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.lookups.len() * size_of::<u64>()
     }
 
-    fn fields_of(&self, trace: &Trace) -> impl Iterator<Item = &str> {
-        self.fields[trace.first_field as usize..][..trace.fields as usize]
-            .iter()
-            .map(|(begin, end)| &self.text[*begin as usize..*end as usize])
+    /// Every trace, in the order in which they came.
+    pub fn all(&self) -> impl Iterator<Item = Trace> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let trace = Trace::read(&self.bytes, at)?;
+            at = trace.body.1;
+            Some(trace)
+        })
     }
 
-    /// The event, as far as it was kept.
-    pub fn event(&self, trace: &Trace) -> Event<'_> {
+    fn body(&self, trace: &Trace) -> Option<Body<'_>> {
+        let (begin, end) = trace.body;
+        postcard::from_bytes(self.bytes.get(begin..end)?).ok()
+    }
+
+    /// The trace as parcels see it, whether it is deferred or not.
+    pub fn read(&self, trace: &Trace) -> Told<'_> {
+        self.told(trace, false)
+    }
+
+    /// The trace with all that is measured of the event, where it is deferred.
+    pub fn read_deferred(&self, trace: &Trace) -> Told<'_> {
+        self.told(trace, true)
+    }
+
+    fn told(&self, trace: &Trace, whole: bool) -> Told<'_> {
+        // Written by [`Traces::keep`], so it reads.
+        let body = self.body(trace).unwrap_or_default();
         let mut event = Event {
             time: trace.time,
             kind: trace.kind,
-            action: trace.action,
-            outcome: trace.outcome,
-            relation: trace.relation,
-            pieces: trace.pieces,
-            records: trace.records,
-            bytes: trace.bytes,
-            page: trace.page,
-            weight_grams: trace.weight_grams,
-            value_eur: trace.value_eur,
-            fields: self.fields_of(trace).map(Text::from).collect(),
+            action: body.action,
+            outcome: body.outcome,
+            relation: body.relation,
+            pieces: body.pieces,
+            records: body.records,
+            bytes: body.bytes,
+            page: body.page,
+            weight_grams: body.weight_grams.map(f64::from_bits),
+            value_eur: body.value_eur.map(f64::from_bits),
+            fields: body.fields.into_iter().map(Text::from).collect(),
             ..Event::default()
         };
-        for (member, value) in self.members_of(trace) {
+        let deferred = body.deferred.into_iter().filter(|_| whole);
+        for (member, value) in body.members.into_iter().chain(deferred) {
             event.set_member(member, Text::from(value));
         }
-        event
+        Told {
+            event,
+            missing: body.missing,
+            is_diverting: body.is_diverting,
+        }
     }
 
-    /// The traces of all these, each with its owner, in an order that depends on nothing but
-    /// what they say.
-    pub fn in_order<'t>(parts: &[&'t Traces]) -> Vec<(&'t Traces, &'t Trace)> {
-        let mut all: Vec<(&Traces, &Trace)> = parts
+    /// The traces of all these that say something of a parcel, each with its owner, in an order
+    /// that depends on nothing but what they say.
+    pub fn in_order<'t>(parts: &[&'t Traces]) -> Vec<(&'t Traces, Trace)> {
+        let mut all: Vec<(&Traces, Trace)> = parts
             .iter()
-            .flat_map(|part| part.all.iter().map(move |trace| (*part, trace)))
+            .flat_map(|part| part.all().map(move |trace| (*part, trace)))
+            .filter(|(_, trace)| trace.is_tracked)
             .collect();
-        all.sort_unstable_by(|one, other| compare(*one, *other));
+        all.sort_unstable_by(compare);
         all
     }
 }
 
 /// By time; what happened to one shipment at one time, by what it says. Two that compare equal
 /// are the same to whoever reads them.
-fn compare(one: (&Traces, &Trace), other: (&Traces, &Trace)) -> Ordering {
+fn compare(one: &(&Traces, Trace), other: &(&Traces, Trace)) -> Ordering {
     let ((of_one, one), (of_other, other)) = (one, other);
     let first = |trace: &Trace| (trace.time, trace.kind, trace.shipment);
     first(one).cmp(&first(other)).then_with(|| {
-        let rest = |trace: &Trace| {
-            (
-                (trace.action, trace.outcome, trace.relation),
-                (trace.missing, trace.is_diverting),
-                (trace.pieces, trace.records, trace.bytes, trace.page),
-                trace.weight_grams.map(f64::to_bits),
-                trace.value_eur.map(f64::to_bits),
-            )
-        };
-        rest(one)
-            .cmp(&rest(other))
-            .then_with(|| of_one.members_of(one).cmp(of_other.members_of(other)))
-            .then_with(|| of_one.fields_of(one).cmp(of_other.fields_of(other)))
+        let (one, other) = (of_one.body(one), of_other.body(other));
+        // All that is in it can be compared.
+        one.partial_cmp(&other).unwrap_or(Ordering::Equal)
     })
 }
 
@@ -292,7 +417,13 @@ mod tests {
         let hasher = ValueHasher::new((1, 2));
         let mut traces = Traces::default();
         for event in events {
-            traces.note(needs, event, needs.missing(event), &hasher);
+            traces.note(
+                needs,
+                event,
+                needs.missing(event),
+                (false, Share::ALL),
+                &hasher,
+            );
         }
         traces
     }
@@ -314,7 +445,7 @@ mod tests {
             shipment: None,
             ..event
         };
-        assert_eq!(part.event(trace), expected);
+        assert_eq!(part.read(&trace).event, expected);
     }
 
     #[test]
@@ -334,7 +465,7 @@ mod tests {
             Traces::in_order(parts)
                 .into_iter()
                 .map(|(part, trace)| {
-                    let event = part.event(trace);
+                    let event = part.read(&trace).event;
                     scan(
                         event.time.0,
                         "p",

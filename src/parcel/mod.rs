@@ -26,10 +26,12 @@
 //! The records of a derived event are 1 where its outcome is `error`, its pieces 1 where it is
 //! `not_found`, else 0: their shares in the count are what is judged.
 //!
-//! Everything is bounded in [`crate::limits`]: what is too much is forgotten, the oldest first,
-//! and counted. Nothing depends on the order of arrival: traces come in a total order
+//! Everything is bounded by [`ParcelBounds`] and in [`crate::limits`]: what is too much is forgotten,
+//! the oldest first, and counted. Where memory is bounded, parcels of sellers of whom nothing else is
+//! known push out no others: beyond a share of all they are not remembered. Nothing depends on the order of arrival: traces come in a total order
 //! ([`Traces::in_order`]), look-ups only set a mark.
 
+mod bounds;
 mod leg_times;
 mod names;
 mod outside;
@@ -39,13 +41,12 @@ mod table;
 mod transit;
 mod walk;
 
+pub use bounds::ParcelBounds;
+
 use crate::detection::{Missing, ParcelNeeds};
 use crate::domain::{Event, EventTime, Kind, Outcome, Relation, Span, Text};
-use crate::limits::{
-    LEGS_HELD_MAX, OUTSIDE_ACCESSES_MAX, PARCEL_NAMES_MAX, PARCEL_ROUTES_MAX, PARCELS_MAX,
-    PLACES_MAX, STEPS_MAX,
-};
-use crate::observe::{Trace, Traces};
+use crate::limits::{LEGS_HELD_MAX, PARCEL_ROUTES_MAX, PLACES_MAX, STEPS_MAX};
+use crate::observe::{Told, Traces};
 use crate::saved;
 use names::{NOBODY, Name, Names};
 use outside::{Outside, Outsides};
@@ -138,30 +139,28 @@ pub struct Parcels {
 
 impl Parcels {
     /// Nothing known yet.
-    pub fn new(needs: &ParcelNeeds) -> Parcels {
-        Parcels::bounded(needs, PARCELS_MAX)
-    }
-
-    fn bounded(needs: &ParcelNeeds, parcels_max: usize) -> Parcels {
+    pub fn new(needs: &ParcelNeeds, bounds: ParcelBounds) -> Parcels {
+        let mut transits = Transits::default();
+        transits.obey(bounds.legs);
         Parcels {
             wants_transit: needs.wants(Kind::Transit),
             wants_diversion: needs.wants(Kind::Diversion),
             wants_label: needs.wants(Kind::Label),
             wants_induction: needs.wants(Kind::Induction),
             wants_lifecycle: needs.wants(Kind::Lifecycle),
-            table: Table::new(parcels_max),
+            table: Table::new(bounds.parcels, bounds.strangers),
             resting_from: 0,
             labels_from: 0,
-            names: Names::new(PARCEL_NAMES_MAX),
+            names: Names::new(bounds.names),
             routes: Names::new(PARCEL_ROUTES_MAX),
             carriers: Names::new(PLACES_MAX),
             places: Names::new(PLACES_MAX),
             // The last number is for all further steps.
             steps: Names::new(STEPS_MAX - 2),
             orgs: Orgs::default(),
-            outsides: Outsides::new(OUTSIDE_ACCESSES_MAX),
+            outsides: Outsides::new(bounds.accesses),
             walks: Walks::default(),
-            transits: Transits::default(),
+            transits,
             at_place: HashMap::default(),
             with_carrier: HashMap::default(),
             held: VecDeque::new(),
@@ -170,11 +169,18 @@ impl Parcels {
         }
     }
 
+    /// From now on no more is remembered than this.
+    pub fn obey(&mut self, bounds: ParcelBounds) {
+        self.table.obey(bounds.parcels, bounds.strangers);
+        self.outsides.obey(bounds.accesses);
+        self.names.obey(bounds.names);
+        self.transits.obey(bounds.legs);
+    }
+
     /// Takes the traces of the pane that ends at `now`, of all partitions.
     pub fn step(&mut self, now: EventTime, parts: &[&Traces], sink: ParcelSink<'_>) {
         for (traces, trace) in Traces::in_order(parts) {
-            let mut event = traces.event(trace);
-            self.take(&mut event, trace, sink);
+            self.take(traces.read(&trace), trace.shipment, sink);
         }
         if self.wants_lifecycle {
             for shipment in parts.iter().flat_map(|part| part.lookups()) {
@@ -198,10 +204,13 @@ impl Parcels {
         self.pass(now);
     }
 
-    fn take(&mut self, event: &mut Event<'_>, trace: &Trace, sink: ParcelSink<'_>) {
-        let Trace {
-            shipment, missing, ..
-        } = *trace;
+    fn take(&mut self, told: Told<'_>, shipment: u64, sink: ParcelSink<'_>) {
+        let Told {
+            event,
+            missing,
+            is_diverting,
+        } = &told;
+        let missing = *missing;
         let known = self.table.get(shipment).copied();
         let known = known.unwrap_or_else(|| Parcel::new(shipment, event.time));
         let is_access = event.kind == Kind::Access;
@@ -220,7 +229,7 @@ impl Parcels {
         }
         if is_access {
             self.access(event, relation, &known, sink);
-            if self.wants_diversion && trace.is_diverting && relation != Relation::Own {
+            if self.wants_diversion && *is_diverting && relation != Relation::Own {
                 let changer = self.names.known(event.actor.as_deref());
                 self.changed(event.time, &known, changer, sink);
             }
@@ -352,12 +361,17 @@ impl Parcels {
             NOBODY => STEPS_MAX as u8 - 1,
             number => number as u8,
         };
+        let before = self.table.get(shipment).copied();
+        let is_stranger = before.is_none() && self.names.known(event.seller.as_deref()).is_none();
+        if is_stranger && !self.table.takes_strangers() {
+            return;
+        }
         let place = self.places.number(event.location.as_deref()) as u16;
         let seller = self.names.number(event.seller.as_deref());
         let route = self.routes.number(event.route.as_deref());
         let carrier = self.carriers.number(event.carrier.as_deref());
-        let before = self.table.get(shipment).copied();
         let mut parcel = before.unwrap_or_else(|| Parcel::new(shipment, event.time));
+        parcel.is_stranger |= is_stranger;
         let is_rerouted = parcel.route != NOBODY && route != NOBODY && parcel.route != route;
         for (ours, told) in [
             (&mut parcel.seller, seller),

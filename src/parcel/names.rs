@@ -55,6 +55,11 @@ impl Names {
         }
     }
 
+    /// From now on no new one is given a number beyond so many.
+    pub(super) fn obey(&mut self, names_max: usize) {
+        self.names_max = names_max;
+    }
+
     /// The number of a name; a new one where there is room.
     pub(super) fn number(&mut self, name: Option<&str>) -> Name {
         let Some(name) = name.filter(|name| !name.is_empty()) else {

@@ -80,6 +80,15 @@ impl From<SavedOutsides> for Outsides {
 }
 
 impl Outsides {
+    /// From now on there are no more than so many.
+    pub(super) fn obey(&mut self, accesses_max: usize) {
+        self.accesses_max = accesses_max;
+        while self.all.len() > accesses_max {
+            self.pop();
+            self.evicted += 1;
+        }
+    }
+
     pub(super) fn new(accesses_max: usize) -> Outsides {
         Outsides {
             latest: HashTable::new(),

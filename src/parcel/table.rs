@@ -31,6 +31,8 @@ pub(super) struct Parcel {
     pub(super) is_looked_up: bool,
     /// Its way has been told of.
     pub(super) is_told: bool,
+    /// Nothing else was known of its seller.
+    pub(super) is_stranger: bool,
 }
 
 impl Parcel {
@@ -48,6 +50,7 @@ impl Parcel {
             is_inducted: false,
             is_looked_up: false,
             is_told: false,
+            is_stranger: false,
         }
     }
 }
@@ -62,6 +65,10 @@ pub(super) struct Table {
     /// Number of the parcel at the front.
     front: u64,
     parcels_max: usize,
+    /// Parcels of strangers, and how many there may be once there is no room for more.
+    strangers: usize,
+    strangers_max: usize,
+    /// Forgotten, or never remembered, for want of room.
     evicted: u64,
 }
 
@@ -71,6 +78,8 @@ struct SavedTable {
     parcels: VecDeque<Parcel>,
     front: u64,
     parcels_max: usize,
+    strangers: usize,
+    strangers_max: usize,
     evicted: u64,
 }
 
@@ -79,7 +88,8 @@ impl From<SavedTable> for Table {
         let mut table = Table {
             front: saved.front,
             evicted: saved.evicted,
-            ..Table::new(saved.parcels_max)
+            strangers: saved.strangers,
+            ..Table::new(saved.parcels_max, saved.strangers_max)
         };
         saved
             .parcels
@@ -90,14 +100,33 @@ impl From<SavedTable> for Table {
 }
 
 impl Table {
-    pub(super) fn new(parcels_max: usize) -> Table {
+    pub(super) fn new(parcels_max: usize, strangers_max: usize) -> Table {
         Table {
             index: HashTable::new(),
             parcels: VecDeque::new(),
             front: 0,
             parcels_max,
+            strangers: 0,
+            strangers_max,
             evicted: 0,
         }
+    }
+
+    /// From now on there are no more than so many.
+    pub(super) fn obey(&mut self, parcels_max: usize, strangers_max: usize) {
+        (self.parcels_max, self.strangers_max) = (parcels_max, strangers_max);
+        while self.parcels.len() > parcels_max {
+            self.pop();
+            self.evicted += 1;
+        }
+    }
+
+    /// Whether there is room for a parcel of a stranger; one for which there is none is counted.
+    pub(super) fn takes_strangers(&mut self) -> bool {
+        let is_full = self.parcels.len() >= self.parcels_max;
+        let takes = !is_full || self.strangers < self.strangers_max;
+        self.evicted += u64::from(!takes);
+        takes
     }
 
     fn number(&self, shipment: u64) -> Option<u64> {
@@ -125,6 +154,7 @@ impl Table {
             self.pop();
             self.evicted += 1;
         }
+        self.strangers += usize::from(parcel.is_stranger);
         self.append(parcel);
     }
 
@@ -153,6 +183,7 @@ impl Table {
             entry.remove();
         }
         self.parcels.pop_front();
+        self.strangers -= usize::from(oldest.is_stranger);
         self.front += 1;
         Some(oldest)
     }
@@ -188,7 +219,7 @@ mod tests {
 
     #[test]
     fn beyond_the_bound_the_oldest_is_forgotten_and_counted() {
-        let mut table = Table::new(3);
+        let mut table = Table::new(3, usize::MAX);
         for shipment in 10..15 {
             table.push(Parcel::new(shipment, EventTime(shipment as i64)));
         }
@@ -201,5 +232,27 @@ mod tests {
         );
         assert_eq!(table.pop().map(|parcel| parcel.shipment), Some(12));
         assert!(table.get(12).is_none() && table.get(13).is_some());
+    }
+
+    #[test]
+    fn strangers_push_nobody_out_beyond_their_share() {
+        let mut table = Table::new(8, 2);
+        let stranger = |shipment| Parcel {
+            is_stranger: true,
+            ..Parcel::new(shipment, EventTime(0))
+        };
+        for shipment in 0..5 {
+            table.push(Parcel::new(shipment, EventTime(0)));
+        }
+        for shipment in 5..100 {
+            if table.takes_strangers() {
+                table.push(stranger(shipment));
+            }
+        }
+        assert_eq!((table.len(), table.evicted()), (8, 92));
+        assert!((0..8).all(|shipment| table.get(shipment).is_some()));
+        // Whoever is known still finds room, and with the strangers gone, so do others.
+        (100..108).for_each(|shipment| table.push(Parcel::new(shipment, EventTime(0))));
+        assert!(table.get(107).is_some() && table.takes_strangers());
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::detection::{Condition, Group, Requirement};
 use crate::domain::{Action, Member};
 use crate::measure::{Function, Quantity, ValueHasher};
+use crate::observe::Share;
 use std::collections::BTreeMap;
 
 const START: EventTime = EventTime(1_767_571_200_000);
@@ -111,7 +112,13 @@ fn tell(parcels: &mut Parcels, events: &[Event<'_>], partitions: usize) -> Vec<T
         let parts = panes
             .entry(event.time.index(PANE))
             .or_insert_with(|| (0..partitions).map(|_| Traces::default()).collect());
-        parts[number % partitions].note(&needs, event, Missing::NOTHING, &hasher);
+        parts[number % partitions].note(
+            &needs,
+            event,
+            Missing::NOTHING,
+            (false, Share::ALL),
+            &hasher,
+        );
     }
     let mut told = Vec::new();
     for (pane, parts) in panes {
@@ -123,7 +130,7 @@ fn tell(parcels: &mut Parcels, events: &[Event<'_>], partitions: usize) -> Vec<T
 }
 
 fn new() -> Parcels {
-    Parcels::new(&needs())
+    Parcels::new(&needs(), ParcelBounds::LARGEST)
 }
 
 /// How many legs since then ended so.
@@ -446,7 +453,13 @@ fn neither_order_nor_partitions_change_what_is_told() {
 
 #[test]
 fn what_is_too_much_is_forgotten_and_counted() {
-    let mut parcels = Parcels::bounded(&needs(), 100);
+    let mut parcels = Parcels::new(
+        &needs(),
+        ParcelBounds {
+            parcels: 100,
+            ..ParcelBounds::LARGEST
+        },
+    );
     tell(&mut parcels, &traffic(START, 0..500), 1);
     assert_eq!(parcels.len(), 100);
     assert!(parcels.evicted().parcels >= 400, "{:?}", parcels.evicted());

@@ -143,6 +143,8 @@ pub(super) struct Transits {
     left_place: Vec<u64>,
     reached_place: Vec<u64>,
     placed: u64,
+    /// Routes and pairs of places, each, that have leg times of their own.
+    legs_max: usize,
 }
 
 impl Default for Transits {
@@ -161,11 +163,17 @@ impl Default for Transits {
             left_place: vec![0; PLACES_MAX + 1],
             reached_place: vec![0; PLACES_MAX + 1],
             placed: 0,
+            legs_max: LEG_TIMES_MAX,
         }
     }
 }
 
 impl Transits {
+    /// From now on no more legs have times of their own than so many.
+    pub(super) fn obey(&mut self, legs_max: usize) {
+        self.legs_max = legs_max;
+    }
+
     fn followed(&self, from: u8, to: u8) -> u64 {
         self.followed[usize::from(from) * STEPS_MAX + usize::from(to)]
     }
@@ -314,7 +322,7 @@ impl Transits {
             return false;
         }
         let pair = self.of_places.get(&(leg.from_place, leg.to_place));
-        if pair.is_none() && self.of_places.len() >= LEG_TIMES_MAX {
+        if pair.is_none() && self.of_places.len() >= self.legs_max {
             return false;
         }
         let left = self.left_place[usize::from(leg.from_place)];
@@ -369,7 +377,8 @@ impl Transits {
         let took = bucket(leg.took);
         self.times.entry(kind).or_default().add(took);
         if leg.route != NOBODY {
-            add(&mut self.of_routes, (leg.from, leg.to, leg.route), took);
+            let key = (leg.from, leg.to, leg.route);
+            add(&mut self.of_routes, self.legs_max, key, took);
         }
         if leg.from_place != 0 && leg.to_place != 0 {
             self.left_place[usize::from(leg.from_place)] += 1;
@@ -381,7 +390,8 @@ impl Transits {
 
     fn learn_places(&mut self, leg: &Leg, took: i32) {
         if leg.from_place != 0 && leg.to_place != 0 && leg.from_place != leg.to_place {
-            add(&mut self.of_places, (leg.from_place, leg.to_place), took);
+            let key = (leg.from_place, leg.to_place);
+            add(&mut self.of_places, self.legs_max, key, took);
         }
     }
 
@@ -452,10 +462,10 @@ impl Transits {
 }
 
 /// Adds a leg time, unless it would be one table too many.
-fn add<K: std::hash::Hash + Eq>(pooled: &mut Pooled<K>, key: K, took: i32) {
+fn add<K: std::hash::Hash + Eq>(pooled: &mut Pooled<K>, legs_max: usize, key: K, took: i32) {
     if let Some(times) = pooled.get_mut(&key) {
         times.add(took);
-    } else if pooled.len() < LEG_TIMES_MAX {
+    } else if pooled.len() < legs_max {
         pooled.entry(key).or_default().add(took);
     }
 }

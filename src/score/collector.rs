@@ -65,7 +65,9 @@ impl Collector<'_, '_> {
                 maturity,
             });
         }
-        if tail.p() <= self.p_max {
+        // That those who are nobody yet are fewer is no news of anybody.
+        let is_less_of_many = entity.is_pooled && observed < expected;
+        if tail.p() <= self.p_max && !is_less_of_many {
             let (members, members_effective) = self.members(row);
             self.judgement.findings.push(Finding {
                 key: entity.key.clone(),

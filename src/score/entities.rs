@@ -1,6 +1,6 @@
 //! The entities of a group: their keys, classes and ages.
 
-use crate::domain::{EntityKey, EventTime, Maturity, Span};
+use crate::domain::{EntityKey, EventTime, Maturity, Span, first_member};
 use crate::limits::CLASSES_MAX;
 use crate::measure::ValueHasher;
 use crate::observe::PaneTable;
@@ -9,6 +9,7 @@ use compact_str::CompactString;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Pools that the small entities of a class are spread over.
 pub(super) const POOLS: usize = 32;
@@ -23,6 +24,37 @@ pub(super) struct Entity {
     pub(super) pool: u8,
     pub(super) first_seen: EventTime,
     pub(super) last_seen: EventTime,
+    /// When something of it was last very unlikely.
+    pub(super) unlikely: EventTime,
+    /// It stands for all of a class that are nobody yet.
+    pub(super) is_pooled: bool,
+}
+
+impl Entity {
+    /// Bytes of one with a short key, and its place in the index.
+    pub(super) const BYTES: usize = size_of::<Entity>() + 8;
+}
+
+/// What an entity is called, and its class, that stands for all of `class` that are nobody yet. They
+/// are a class of their own: nobody is like them, and they must not say what is usual for others.
+pub(super) fn pooled_name(class: &str) -> CompactString {
+    match class {
+        "" => CompactString::const_new("(other)"),
+        class => compact_str::format_compact!("(other {class})"),
+    }
+}
+
+/// What became of the entities of a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityCounts {
+    /// Entities with baselines.
+    pub known: usize,
+    /// Entities forgotten, for their age or for want of room.
+    pub forgotten: u64,
+    /// How often one appeared in a pane that is watched by itself.
+    pub alone: u64,
+    /// How often one did that is watched as part of a pooled one.
+    pub pooled: u64,
 }
 
 /// How mature a history is by now that began then.
@@ -47,6 +79,8 @@ pub(super) struct Entities {
     all: Vec<Entity>,
     classes: Vec<CompactString>,
     forgotten: u64,
+    alone: u64,
+    pooled: u64,
 }
 
 /// The same, as it is written down.
@@ -55,6 +89,8 @@ struct SavedEntities {
     all: Vec<Entity>,
     classes: Vec<CompactString>,
     forgotten: u64,
+    alone: u64,
+    pooled: u64,
 }
 
 impl From<SavedEntities> for Entities {
@@ -63,6 +99,8 @@ impl From<SavedEntities> for Entities {
             all: saved.all,
             classes: saved.classes,
             forgotten: saved.forgotten,
+            alone: saved.alone,
+            pooled: saved.pooled,
             ..Entities::default()
         };
         entities.build_index();
@@ -83,27 +121,97 @@ impl Entities {
         self.classes.len()
     }
 
-    pub(super) fn forgotten(&self) -> u64 {
-        self.forgotten
+    pub(super) fn counts(&self) -> EntityCounts {
+        EntityCounts {
+            known: self.all.len(),
+            forgotten: self.forgotten,
+            alone: self.alone,
+            pooled: self.pooled,
+        }
+    }
+
+    /// So many appeared in a pane that are watched as part of a pooled entity.
+    pub(super) fn note_pooled(&mut self, appeared: usize) {
+        self.pooled += appeared as u64;
+    }
+
+    fn number(&self, key: &str) -> Option<u32> {
+        let found = self.index.find(self.hasher.hash_one(key), |entity| {
+            self.all[*entity as usize].key == key
+        });
+        found.copied()
+    }
+
+    /// Whether it is known.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.number(key).is_some()
+    }
+
+    /// Something of this one was very unlikely.
+    pub(super) fn note_unlikely(&mut self, key: &str, at: EventTime) {
+        if let Some(number) = self.number(key) {
+            self.all[number as usize].unlikely = at;
+        }
+    }
+
+    /// The entity that stands for all of a class that are nobody yet.
+    pub(super) fn pooled(&mut self, class: u8, at: EventTime) -> u32 {
+        self.pooled_named(pooled_name(self.class_name(class)), at)
+    }
+
+    fn pooled_named(&mut self, name: EntityKey, at: EventTime) -> u32 {
+        if let Some(number) = self.number(&name) {
+            let entity = &mut self.all[number as usize];
+            entity.last_seen = entity.last_seen.max(at);
+            return number;
+        }
+        let class = self.class(&name);
+        let number = self.all.len() as u32;
+        self.all.push(Entity {
+            key: name,
+            class,
+            classed: EventTime::MIN,
+            pool: 0,
+            first_seen: at,
+            last_seen: at,
+            unlikely: EventTime::MIN,
+            is_pooled: true,
+        });
+        let (all, hasher) = (&self.all, &self.hasher);
+        let hash = |number: &u32| hasher.hash_one(all[*number as usize].key.as_str());
+        self.index.insert_unique(hash(&number), number, hash);
+        number
     }
 
     /// The entities of a pane's rows; those not seen before are born, into the pool that `hasher`
-    /// says.
+    /// says, or are part of a pooled one where `is_own` says so of their key.
     pub(super) fn of_pane(
         &mut self,
         table: &PaneTable,
         at: EventTime,
         hasher: &ValueHasher,
+        is_own: &dyn Fn(&str) -> bool,
         into: &mut Vec<u32>,
     ) {
         into.clear();
         for row in table.rows() {
+            let pooled = if !is_own(row.key) {
+                Some(self.pooled_name_of(row.class))
+            } else if self.is_pooled_name(row.key) {
+                Some(row.key.clone())
+            } else {
+                None
+            };
+            if let Some(name) = pooled {
+                into.push(self.pooled_named(name, at));
+                continue;
+            }
             let class = self.class(row.class);
             let (all, own) = (&mut self.all, &self.hasher);
             let entry = self.index.entry(
-                own.hash_one(row.key),
+                own.hash_one(row.key.as_str()),
                 |entity| all[*entity as usize].key == *row.key,
-                |entity| own.hash_one(&all[*entity as usize].key),
+                |entity| own.hash_one(all[*entity as usize].key.as_str()),
             );
             let number = match entry {
                 Entry::Occupied(found) => *found.get(),
@@ -116,12 +224,15 @@ impl Entities {
                         classed: EventTime::MIN,
                         pool: (hasher.hash(row.key) % POOLS as u64) as u8,
                         first_seen: at,
-                        last_seen: at,
+                        last_seen: EventTime::MIN,
+                        unlikely: EventTime::MIN,
+                        is_pooled: false,
                     });
                     number
                 }
             };
             let entity = &mut all[number as usize];
+            self.alone += u64::from(entity.last_seen < at);
             // Of several classes that it names in one pane the last by name, whichever partition
             // tells of it first.
             let (known, names) = (usize::from(entity.class), &self.classes);
@@ -132,6 +243,20 @@ impl Entities {
             entity.last_seen = entity.last_seen.max(at);
             into.push(number);
         }
+    }
+
+    /// Whether it is the name of a pooled entity. An event that says it of itself is measured there,
+    /// too.
+    fn is_pooled_name(&self, key: &str) -> bool {
+        key.starts_with("(other")
+            && (key == pooled_name("")
+                || self.classes.iter().any(|class| key == pooled_name(class)))
+    }
+
+    /// The name of the pooled entity of those who name this class.
+    pub(super) fn pooled_name_of(&self, class: &str) -> CompactString {
+        let is_known = self.classes.iter().any(|known| known == class);
+        pooled_name(if is_known { class } else { "" })
     }
 
     /// The number of a class. Beyond the bound all further ones share the last.
@@ -150,6 +275,14 @@ impl Entities {
         self.classes
             .get(usize::from(class))
             .map_or("", CompactString::as_str)
+    }
+
+    /// Whom the entities start from, where they are edges.
+    pub(super) fn sources(&self) -> HashSet<&str> {
+        self.all
+            .iter()
+            .map(|entity| first_member(&entity.key))
+            .collect()
     }
 
     /// Which entities are still remembered, where some are not. Where `brief` ones are forgotten
@@ -191,11 +324,24 @@ impl Entities {
         self.index.clear();
         for (number, entity) in self.all.iter().enumerate() {
             let (all, hasher) = (&self.all, &self.hasher);
-            self.index
-                .insert_unique(hasher.hash_one(&entity.key), number as u32, |other| {
-                    hasher.hash_one(&all[*other as usize].key)
-                });
+            self.index.insert_unique(
+                hasher.hash_one(entity.key.as_str()),
+                number as u32,
+                |other| hasher.hash_one(all[*other as usize].key.as_str()),
+            );
         }
+    }
+
+    /// Bytes of those that there are, by what they hold.
+    pub(super) fn held_bytes(&self) -> usize {
+        let is_long = |entity: &&Entity| entity.key.is_heap_allocated();
+        let long: usize = self
+            .all
+            .iter()
+            .filter(is_long)
+            .map(|entity| entity.key.len())
+            .sum();
+        self.all.len() * Entity::BYTES + long
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -24,7 +24,9 @@ pub(super) fn tick(plan: &Plan) -> Span {
 /// Some groups of a plan, and how far event time has come for them.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Judges {
-    groups: Vec<GroupJudge>,
+    pub(super) groups: Vec<GroupJudge>,
+    /// Bytes of entities when the last window closed, and of those that came since.
+    pub(super) held_bytes: usize,
     /// Windows up to here are closed. `None` before the first pane.
     closed_to: Option<EventTime>,
     /// The last pane that held an event ended here.
@@ -48,6 +50,7 @@ impl Judges {
                 .into_iter()
                 .map(|id| GroupJudge::new(plan, id))
                 .collect(),
+            held_bytes: 0,
             closed_to: None,
             last_event: EventTime::MIN,
             complete_from: EventTime::MIN,
@@ -93,7 +96,7 @@ impl Judges {
         hasher: &ValueHasher,
     ) {
         for (group, table) in self.groups.iter_mut().zip(tables) {
-            group.merge(table, begins, hasher);
+            group.merge(table, begins, hasher, &|_| true);
         }
     }
 
@@ -128,6 +131,7 @@ impl Judges {
                     judgements,
                 );
             }
+            self.make_room(bench, end);
         }
         self.closed_to = Some(end);
     }

@@ -12,7 +12,7 @@ use crate::detection::Plan;
 use crate::domain::{EventTime, Span};
 use crate::measure::ValueHasher;
 use crate::observe::{PaneTable, Traces};
-use crate::parcel::{Parcels, ParcelsEvicted};
+use crate::parcel::{ParcelBounds, Parcels, ParcelsEvicted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +56,8 @@ impl Meet {
     /// Without history.
     pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Meet {
         let state = MeetState {
-            parcels: plan.parcels.any().then(|| Parcels::new(&plan.parcels)),
+            parcels: (plan.parcels.any())
+                .then(|| Parcels::new(&plan.parcels, ParcelBounds::LARGEST)),
             gathering: Gathering::default(),
             joint: None,
             closed_to: None,
@@ -139,10 +140,10 @@ impl Meet {
             state.closed_to = state.closed_to.max(Some(begins.floor(self.tick)));
             let traces: Vec<&Traces> = parts.iter().collect();
             let end = begins + self.plan.pane;
-            let tables = match &mut state.parcels {
-                Some(parcels) => self.meeting.step(&self.plan, parcels, end, &traces),
-                None => self.plan.groups.iter().map(PaneTable::new).collect(),
-            };
+            let parcels = state.parcels.as_mut();
+            let tables = self
+                .meeting
+                .step(&self.plan, parcels, end, &traces, None, &mut []);
             panes.push((pane, tables));
         }
         if let Some(closed_to) = &mut state.closed_to {

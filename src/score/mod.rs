@@ -10,27 +10,35 @@ mod class;
 mod collector;
 mod entities;
 mod gathering;
+mod intake;
 mod judge;
 mod judges;
+mod lobby;
 mod meet;
 mod meeting;
+mod newcomers;
 mod recalibration;
+mod room;
 mod shard;
 mod windows;
 
+pub use entities::EntityCounts;
 pub use meet::{Meet, MeetState, Met};
+pub use room::{StateBounds, entity_bytes};
 pub use shard::{Shard, ShardState, deal};
 
 use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
 use crate::measure::ValueHasher;
-use crate::observe::{Progress, SealedPane, Traces};
-use crate::parcel::{Parcels, ParcelsEvicted};
+use crate::observe::{Progress, SealedPane};
+use crate::parcel::{ParcelBounds, Parcels, ParcelsEvicted};
 use crate::statistics::PValue;
 use gathering::Gathering;
 use judge::GroupJudge;
 use judges::{Bench, Judges};
+use lobby::Kin;
 use meeting::Meeting;
+use newcomers::DoorKeeper;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -45,6 +53,8 @@ pub struct ScoreSettings {
     pub allowed_lateness: Span,
     /// The deployment's hash key.
     pub hash_key: (u64, u64),
+    /// How much may be known; without bounds as much as there is.
+    pub memory: Option<StateBounds>,
     /// What is left out; nothing, but in measurements.
     pub ablation: Ablation,
 }
@@ -175,15 +185,21 @@ pub struct ScoreState {
     parcels: Option<Parcels>,
     gathering: Gathering<SealedPane>,
     late_panes: u64,
+    keeper: DoorKeeper,
+    /// Events of which a part was not measured for want of room.
+    shed: u64,
 }
 
 impl ScoreState {
-    fn new(plan: &Plan) -> ScoreState {
+    fn new(plan: &Plan, memory: Option<&StateBounds>) -> ScoreState {
+        let bounds = memory.map_or(ParcelBounds::LARGEST, |memory| memory.parcels);
         ScoreState {
             judges: Judges::new(plan, 0..plan.groups.len()),
-            parcels: plan.parcels.any().then(|| Parcels::new(&plan.parcels)),
+            parcels: (plan.parcels.any()).then(|| Parcels::new(&plan.parcels, bounds)),
             gathering: Gathering::default(),
             late_panes: 0,
+            keeper: DoorKeeper::default(),
+            shed: 0,
         }
     }
 }
@@ -195,13 +211,16 @@ pub struct Score {
     hasher: ValueHasher,
     meeting: Meeting,
     tick: Span,
+    kin: Kin,
+    /// Bytes of an entity, per group.
+    costs: Vec<usize>,
     state: ScoreState,
 }
 
 impl Score {
     /// A stage that knows nothing yet.
     pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Score {
-        let state = ScoreState::new(&plan);
+        let state = ScoreState::new(&plan, settings.memory.as_ref());
         Score::restore(plan, settings, state)
     }
 
@@ -210,10 +229,16 @@ impl Score {
     pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, mut state: ScoreState) -> Score {
         // Who reads which partition is for whoever goes on to say.
         state.gathering.leave_all();
+        if let Some(parcels) = &mut state.parcels {
+            let memory = settings.memory;
+            parcels.obey(memory.map_or(ParcelBounds::LARGEST, |memory| memory.parcels));
+        }
         let hasher = ValueHasher::new(settings.hash_key);
         Score {
             meeting: Meeting::new(hasher),
             tick: judges::tick(&plan),
+            kin: Kin::new(&plan),
+            costs: entity_bytes(&plan),
             hasher,
             plan,
             settings,
@@ -255,45 +280,37 @@ impl Score {
         progress: Progress,
         mut observer: Option<ScoreObserver<'_>>,
     ) -> Vec<Judgement> {
-        let state = &mut self.state;
+        let gathering = &mut self.state.gathering;
         let parts = progress.panes.into_iter().map(|pane| (pane.pane, pane));
-        state
-            .gathering
-            .arrive(partition, progress.sealed_before, parts);
+        gathering.arrive(partition, progress.sealed_before, parts);
         let mut judgements = Vec::new();
-        let Some(joint) = state.gathering.joint() else {
+        let Some(joint) = gathering.joint() else {
             return judgements;
         };
+        let ready = gathering.take_before(joint, |_| i64::MAX);
+        let plan = Arc::clone(&self.plan);
+        let settings = self.settings;
         let bench = Bench {
-            plan: &self.plan,
-            settings: &self.settings,
+            plan: &plan,
+            settings: &settings,
             tick: self.tick,
         };
-        for (pane, parts) in state.gathering.take_before(joint, |_| i64::MAX) {
-            let begins = EventTime(pane * self.plan.pane.0);
+        for (pane, mut parts) in ready {
+            let begins = EventTime(pane * plan.pane.0);
             // A partition that comes from another process begins in the past. Its old panes belong
             // to windows that are judged already, and must not swell the one that is open.
-            if state.judges.is_late(begins) {
-                state.late_panes += parts.len() as u64;
+            if self.state.judges.is_late(begins) {
+                self.state.late_panes += parts.len() as u64;
                 continue;
             }
-            state
-                .judges
-                .begin(begins, &bench, &mut observer, &mut judgements);
-            let end = begins + self.plan.pane;
-            let traces: Vec<&Traces> = parts.iter().map(|part| &part.traces).collect();
-            let of_parcels = state
-                .parcels
-                .as_mut()
-                .map(|parcels| self.meeting.step(&self.plan, parcels, end, &traces));
-            for tables in parts.iter().map(|part| &part.tables).chain(&of_parcels) {
-                state.judges.merge(tables, begins, &self.hasher);
-            }
+            let judges = &mut self.state.judges;
+            judges.begin(begins, &bench, &mut observer, &mut judgements);
+            self.trim(&mut parts);
+            self.merge(&parts, begins);
         }
-        let to = EventTime(joint * self.plan.pane.0);
-        state
-            .judges
-            .close_up_to(to, &bench, &mut observer, &mut judgements);
+        let to = EventTime(joint * plan.pane.0);
+        let judges = &mut self.state.judges;
+        judges.close_up_to(to, &bench, &mut observer, &mut judgements);
         judgements
     }
 
@@ -312,13 +329,14 @@ impl Score {
         self.state.gathering.panes()
     }
 
-    /// Entities with baselines and entities forgotten so far, per group of the plan.
-    pub fn entities(&self) -> impl Iterator<Item = (usize, u64)> {
-        self.state
-            .judges
-            .groups()
-            .iter()
-            .map(|group| (group.entities(), group.forgotten()))
+    /// What became of entities so far, per group of the plan.
+    pub fn entities(&self) -> impl Iterator<Item = EntityCounts> {
+        self.state.judges.groups().iter().map(GroupJudge::counts)
+    }
+
+    /// Events of which a part was not measured for want of room.
+    pub fn shed(&self) -> u64 {
+        self.state.shed
     }
 
     /// What every entity with a mature baseline could do beyond what is expected of it, evenly over
@@ -351,6 +369,7 @@ impl Score {
             .map(GroupJudge::bytes)
             .sum::<usize>()
             + self.state.parcels.as_ref().map_or(0, Parcels::bytes)
+            + self.state.keeper.bytes()
     }
 }
 

@@ -7,7 +7,7 @@
 use super::gathering::Gathering;
 use super::judges::{self, Bench, Judges};
 use super::meet::Met;
-use super::{Judgement, ScoreObserver, ScoreSettings};
+use super::{EntityCounts, Judgement, ScoreObserver, ScoreSettings};
 use crate::detection::{GroupId, Plan};
 use crate::domain::{EventTime, Span};
 use crate::measure::ValueHasher;
@@ -145,10 +145,10 @@ impl Shard {
         self.state.judges.closed_to()
     }
 
-    /// By group of this shard: entities with baselines and entities forgotten so far.
-    pub fn entities(&self) -> impl Iterator<Item = (GroupId, (usize, u64))> {
+    /// By group of this shard: what became of entities.
+    pub fn entities(&self) -> impl Iterator<Item = (GroupId, EntityCounts)> {
         let groups = self.state.judges.groups().iter();
-        groups.map(|group| (group.group(), (group.entities(), group.forgotten())))
+        groups.map(|group| (group.group(), group.counts()))
     }
 
     /// Bytes of baselines and open windows.

@@ -25,6 +25,8 @@ fn entities(number: usize) -> Vec<Entity> {
             pool: (n % POOLS) as u8,
             first_seen: START,
             last_seen: START,
+            unlikely: EventTime::MIN,
+            is_pooled: false,
         })
         .collect()
 }
@@ -495,6 +497,8 @@ fn a_first_contact_is_unlikely_where_contacts_are_few_and_it_carries_much() {
         pool: 0,
         first_seen: START + Span::hours(born),
         last_seen: START + Span::hours(born),
+        unlikely: EventTime::MIN,
+        is_pooled: false,
     };
     let mut all: Vec<Entity> = (0..20)
         .map(|n| edge(&format!("org-{n}"), "usual", 0))
@@ -552,6 +556,8 @@ fn named(keys: &[&str]) -> Vec<Entity> {
         pool: 0,
         first_seen: START,
         last_seen: START,
+        unlikely: EventTime::MIN,
+        is_pooled: false,
     };
     keys.iter().map(entity).collect()
 }

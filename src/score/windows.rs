@@ -166,6 +166,48 @@ impl Window {
         &self.touched
     }
 
+    /// What some did is counted as another's: `into` says whose, of every entity.
+    pub(super) fn fold(&mut self, into: &[u32]) {
+        self.grow(into.len());
+        if self
+            .touched
+            .iter()
+            .all(|entity| into[*entity as usize] == *entity)
+        {
+            return;
+        }
+        let mut folded = Window {
+            span: self.span,
+            sums_per_row: self.sums_per_row,
+            rows: vec![NO_ROW; into.len()],
+            touched: Vec::new(),
+            sums: Vec::new(),
+            sketches: Vec::new(),
+            empty_row: self.empty_row.clone(),
+            sizes: std::mem::take(&mut self.sizes),
+        };
+        let (sums_per_row, per_row) = (self.sums_per_row, self.empty_row.len());
+        for (row, entity) in self.touched.iter().enumerate() {
+            let sums = &self.sums[row * sums_per_row..][..sums_per_row];
+            let sketches = &self.sketches[row * per_row..][..per_row];
+            folded.merge_row(into[*entity as usize] as usize, sums, sketches);
+        }
+        *self = folded;
+    }
+
+    /// Bytes of an entity that appears, besides what its sketches hold.
+    pub(super) fn row_bytes(&self) -> usize {
+        2 * size_of::<u32>()
+            + self.sums_per_row * size_of::<u64>()
+            + self.empty_row.len() * size_of::<Sketch>()
+    }
+
+    /// Bytes of all, by what they hold.
+    pub(super) fn held_bytes(&self) -> usize {
+        let sketches: usize = self.sketches.iter().map(Sketch::held_bytes).sum();
+        self.rows.len() * size_of::<u32>() + self.touched.len() * self.row_bytes() + sketches
+    }
+
     /// Keeps the entities marked, which must be all that appeared.
     pub(super) fn keep(&mut self, marks: &[bool], moved_to: &[u32]) {
         let mut marks = marks.iter();

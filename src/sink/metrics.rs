@@ -11,7 +11,7 @@ use crate::alert::Muted;
 use crate::detection::Plan;
 use crate::domain::{Severity, label_of};
 use crate::limits::{ACTIVE_ALERT_SERIES_MAX, LABEL_CHARS_MAX};
-use crate::score::CALIBRATION_LEVELS;
+use crate::score::{CALIBRATION_LEVELS, EntityCounts};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, Registry, TextEncoder};
@@ -313,26 +313,47 @@ fn detection(plan: &Plan, status: &LiveStatus, families: &mut Families) {
                     })
             }),
     );
-    let mut entities: BTreeMap<String, (usize, u64)> = BTreeMap::new();
-    for (group, (known, forgotten)) in plan.groups.iter().zip(&status.back.entities) {
+    let mut entities: BTreeMap<String, EntityCounts> = BTreeMap::new();
+    for (group, of_group) in plan.groups.iter().zip(&status.back.entities) {
         let names: Vec<&str> = group.entity.iter().map(|member| member.name()).collect();
         let sum = entities.entry(names.join("+")).or_default();
-        sum.0 += known;
-        sum.1 += forgotten;
+        sum.known += of_group.known;
+        sum.forgotten += of_group.forgotten;
+        sum.alone += of_group.alone;
+        sum.pooled += of_group.pooled;
     }
+    let of_dimension = |count: fn(&EntityCounts) -> u64| {
+        entities
+            .iter()
+            .map(move |(dimension, counts)| {
+                (labels([("dimension", dimension)]), count(counts) as f64)
+            })
+            .collect::<Vec<_>>()
+    };
     families.gauge(
         names::ENTITIES,
         "Entities with baselines.",
-        entities
-            .iter()
-            .map(|(dimension, (known, _))| (labels([("dimension", dimension)]), *known as f64)),
+        of_dimension(|counts| counts.known as u64),
     );
     families.counter(
         names::ENTITIES_EVICTED,
-        "Entities forgotten.",
-        entities
-            .iter()
-            .map(|(dimension, (_, gone))| (labels([("dimension", dimension)]), *gone as f64)),
+        "Entities forgotten, for their age or for want of room.",
+        of_dimension(|counts| counts.forgotten),
+    );
+    families.counter(
+        names::ENTITY_PANES,
+        "How often an entity appeared in a pane.",
+        of_dimension(|counts| counts.alone + counts.pooled),
+    );
+    families.counter(
+        names::ENTITY_PANES_POOLED,
+        "How often one did that is not watched one by one for want of room.",
+        of_dimension(|counts| counts.pooled),
+    );
+    families.counter(
+        names::EVENTS_SHED,
+        "Events of which a part was not measured for want of room.",
+        [(labels([]), status.back.shed as f64)],
     );
     let evicted = status.back.parcels_evicted;
     families.counter(

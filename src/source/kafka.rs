@@ -71,6 +71,8 @@ pub struct KafkaSource<O> {
     outlet: O,
     status: SharedStatus,
     idle_after: Duration,
+    /// Where panes that wait for slower partitions take more, those ahead wait.
+    waiting_bytes_max: usize,
     readings: Vec<Reading>,
     numbers: BTreeMap<TopicPartition, i32>,
     rejections: RejectionLog,
@@ -315,6 +317,10 @@ impl<O: Outlet> KafkaSource<O> {
             outlet,
             status,
             idle_after,
+            waiting_bytes_max: settings
+                .memory
+                .as_ref()
+                .map_or(usize::MAX, |memory| memory.waiting_bytes),
             readings: readings.collect(),
             numbers,
             rejections: RejectionLog::default(),
@@ -550,6 +556,7 @@ impl<O: Outlet> KafkaSource<O> {
             None => self.front.slowest(),
             Some(frontier) => frontier.joint,
         };
+        let is_full = self.front.waiting_bytes() > self.waiting_bytes_max;
         for (number, reading) in self
             .readings
             .iter_mut()
@@ -557,11 +564,12 @@ impl<O: Outlet> KafkaSource<O> {
             .filter(|(_, reading)| reading.assigned)
         {
             let lead = self.front.lead(number as i32, slowest);
-            let pause = if reading.paused {
-                lead > LEAD_MAX / 2
-            } else {
-                lead > LEAD_MAX
+            let lead_max = match (is_full, reading.paused) {
+                (true, _) => 0,
+                (false, true) => LEAD_MAX / 2,
+                (false, false) => LEAD_MAX,
             };
+            let pause = lead > lead_max;
             if pause == reading.paused {
                 continue;
             }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use vigie::config::Config;
 use vigie::domain::{Alert, AlertStatus, EpisodeLabel, EventTime, Span};
-use vigie::engine::{Counts, Engine, EngineSettings};
+use vigie::engine::{BackStatus, Counts, Engine, EngineSettings};
 use vigie::simulate::{Hub, Settings, to_json_line};
 
 pub(crate) const MINUTE: i64 = 60_000;
@@ -35,13 +35,19 @@ pub(crate) struct Run {
     pub(crate) alerts: Vec<Alert>,
     pub(crate) episodes: Vec<EpisodeLabel>,
     pub(crate) counts: Counts,
+    pub(crate) status: BackStatus,
 }
 
 impl Scene {
     pub(crate) fn of(settings: Settings) -> Scene {
+        Scene::with(settings, "")
+    }
+
+    /// The same with these lines of configuration besides.
+    pub(crate) fn with(settings: Settings, lines: &str) -> Scene {
         let hub = Hub::new(settings);
         let decoys = hub.decoys().join("\", \"");
-        let text = format!("time: {{ bound: none }}\nlists: {{ decoys: [\"{decoys}\"] }}\n");
+        let text = format!("time: {{ bound: none }}\nlists: {{ decoys: [\"{decoys}\"] }}\n{lines}");
         let config = Config::parse("scene", &text, Path::new(".")).expect("a configuration");
         Scene { hub, config }
     }
@@ -67,7 +73,17 @@ impl Scene {
 
     /// What these events raise, dealt out to so many partitions.
     pub(crate) fn judge(&self, lines: &[(EventTime, Vec<u8>)], partitions: i32) -> Run {
-        let mut engine = Engine::new(&self.config.engine(), 0..partitions);
+        self.judge_by(&self.settings(), lines, partitions)
+    }
+
+    /// The same with other settings.
+    pub(crate) fn judge_by(
+        &self,
+        settings: &EngineSettings,
+        lines: &[(EventTime, Vec<u8>)],
+        partitions: i32,
+    ) -> Run {
+        let mut engine = Engine::new(settings, 0..partitions);
         let mut alerts = Vec::new();
         for (number, (_, line)) in lines.iter().enumerate() {
             let partition = (number % partitions as usize) as i32;
@@ -80,6 +96,7 @@ impl Scene {
             alerts,
             episodes: self.hub.episodes(),
             counts: engine.counts().clone(),
+            status: engine.back().status(),
         }
     }
 

@@ -124,5 +124,8 @@ fn describe(config: &Config) -> String {
             policy.calendars.len()
         );
     }
+    if let Some(plan) = &config.memory.plan {
+        let _ = writeln!(text, "\nmemory: {plan}");
+    }
     text
 }

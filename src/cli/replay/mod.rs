@@ -9,7 +9,6 @@ use crate::domain::{Alert, AlertStatus};
 use crate::engine::{
     Back, BackStatus, Counts, EngineSettings, Front, Pipeline, StepDone, TestListener,
 };
-use crate::limits::QUEUE_MESSAGES;
 use crate::observe::Verdict;
 use crate::sink::{AlertSinks, FileSink, ScoreSink};
 use crate::source::{FileSource, RejectionLog};
@@ -110,7 +109,7 @@ impl Run {
             }
         };
         let mut pipeline =
-            Pipeline::start_observed(Back::new(settings), QUEUE_MESSAGES, tests, after_step)
+            Pipeline::start_observed(Back::new(settings), settings.queue(), tests, after_step)
                 .map_err(Failure::running)?;
         let mut front = Front::new(settings);
         pipeline.send(front.assign(0)).map_err(Failure::running)?;
@@ -316,7 +315,11 @@ fn summary(counts: &Counts, status: &BackStatus, fired: &Fired, took: Duration) 
     }
     row(
         "entities",
-        status.entities.iter().map(|(known, _)| *known as u64).sum(),
+        status
+            .entities
+            .iter()
+            .map(|of_group| of_group.known as u64)
+            .sum(),
     );
     let _ = writeln!(
         text,

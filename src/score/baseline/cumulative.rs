@@ -139,6 +139,10 @@ pub(in crate::score) struct CumulativeSeries {
 }
 
 impl CumulativeSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize =
+        RateSeries::ROW_BYTES + size_of::<Products>() + size_of::<Anchor>();
+
     /// Looks up, or down.
     pub(in crate::score) fn new(
         direction: Direction,

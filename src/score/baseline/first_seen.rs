@@ -16,7 +16,7 @@ use crate::saved;
 use crate::score::entities::Entity;
 use crate::statistics::{PValue, Tail, ln_student_upper};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How long an edge is new.
 const NEW_FOR: Span = Span::DAY;
@@ -118,6 +118,9 @@ pub(in crate::score) struct FirstSeenSeries {
 }
 
 impl FirstSeenSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize = size_of::<f32>();
+
     pub(in crate::score) fn new(forget_after: Span) -> FirstSeenSeries {
         FirstSeenSeries {
             forget_after,
@@ -208,6 +211,16 @@ impl FirstSeenSeries {
 
     pub(in crate::score) fn keep(&mut self, marks: &[bool]) {
         keep_rows(&mut self.chance_at_birth, marks);
+    }
+
+    /// Forgets sources of which no edge is known.
+    pub(in crate::score) fn keep_sources(&mut self, known: &HashSet<&str>) {
+        self.sources.retain(|key, _| known.contains(key.as_str()));
+    }
+
+    /// Bytes of sources, by how many there are.
+    pub(in crate::score) fn sources_held_bytes(&self) -> usize {
+        self.sources.len() * 2 * size_of::<(EntityKey, Source)>()
     }
 
     pub(in crate::score) fn bytes(&self) -> usize {

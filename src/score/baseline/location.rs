@@ -165,6 +165,9 @@ struct Sample<'v> {
 }
 
 impl LocationSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize = size_of::<Evidence<3>>();
+
     pub(in crate::score) fn new(
         direction: Direction,
         trials_min: u64,
@@ -375,6 +378,8 @@ mod tests {
                 pool: (n % 32) as u8,
                 first_seen: EventTime(0),
                 last_seen: EventTime(0),
+                unlikely: EventTime::MIN,
+                is_pooled: false,
             })
             .collect();
         let levels: Vec<f64> = (0..SELLERS)
@@ -473,6 +478,8 @@ mod tests {
             pool: 0,
             first_seen: EventTime(0),
             last_seen: EventTime(0),
+            unlikely: EventTime::MIN,
+            is_pooled: false,
         };
         let mut series = LocationSeries::new(
             Direction::Down,

@@ -90,6 +90,9 @@ pub(in crate::score) struct MixSeries {
 }
 
 impl MixSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize = size_of::<MixBaseline>();
+
     pub(in crate::score) fn new(trials_min: u64, learning: Learning) -> MixSeries {
         MixSeries {
             trials_min,
@@ -243,6 +246,16 @@ impl MixSeries {
         keep_rows(&mut self.baselines, marks);
     }
 
+    /// Bytes of what entities have per category, by how many there are.
+    pub(in crate::score) fn categories_held_bytes(&self) -> usize {
+        let categories: usize = self
+            .baselines
+            .iter()
+            .map(|baseline| baseline.hits.len())
+            .sum();
+        categories * size_of::<Evidence<1>>()
+    }
+
     pub(in crate::score) fn bytes(&self) -> usize {
         let categories: usize = self
             .baselines
@@ -383,6 +396,8 @@ mod tests {
                 pool: (n % 32) as u8,
                 first_seen: EventTime(0),
                 last_seen: EventTime(0),
+                unlikely: EventTime::MIN,
+                is_pooled: false,
             })
             .collect();
         let learning = Learning::new(Span::DAY, Span::days(14));

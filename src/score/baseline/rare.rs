@@ -102,6 +102,9 @@ pub(in crate::score) struct RareSeries {
 }
 
 impl RareSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize = size_of::<Contacts>();
+
     pub(in crate::score) fn new(half_life: Span) -> RareSeries {
         RareSeries {
             keep_of_day: Learning::new(Span::DAY, half_life).keep,

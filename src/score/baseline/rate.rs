@@ -117,6 +117,9 @@ pub(in crate::score) struct RateSeries {
 }
 
 impl RateSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize = size_of::<RateBaseline>();
+
     pub(in crate::score) fn new(
         direction: Direction,
         window: Span,

@@ -94,6 +94,9 @@ struct Sample {
 }
 
 impl RatioSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize = size_of::<Evidence<3>>();
+
     pub(in crate::score) fn new(trials_min: u64, learning: Learning) -> RatioSeries {
         RatioSeries {
             trials_min,

@@ -47,6 +47,9 @@ pub(in crate::score) struct RegularSeries {
 }
 
 impl RegularSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize = size_of::<bool>();
+
     /// Judges the entities that appeared, in order of their keys; tells `each` of those that came
     /// often enough; learns.
     pub(in crate::score) fn judge<'a>(

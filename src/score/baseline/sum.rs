@@ -117,6 +117,9 @@ pub(in crate::score) struct SumSeries {
 }
 
 impl SumSeries {
+    /// Bytes of one entity.
+    pub(in crate::score) const ROW_BYTES: usize = size_of::<Evidence>();
+
     pub(in crate::score) fn new(learning: Learning) -> SumSeries {
         SumSeries {
             learning,

@@ -140,6 +140,11 @@ impl Recalibration {
 
     /// A day has passed, and rows may be others.
     pub(super) fn next_day(&mut self) {
+        self.forget_rows();
+    }
+
+    /// Rows are others.
+    pub(super) fn forget_rows(&mut self) {
         self.left_out.next_day();
     }
 

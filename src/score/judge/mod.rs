@@ -1,20 +1,24 @@
 //! Judge: one group's windows, entities and baselines.
 
-use super::baseline::{
-    CumulativeSeries, FirstSeenSeries, Judged, Learning, LocationSeries, LocationValues, MixSeries,
-    MixValues, RareSeries, RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries,
-    SumValues,
-};
-use super::collector::Collector;
-use super::entities::Entities;
-use super::recalibration::{Recalibration, Stratum};
-use super::windows::Window;
-use super::{CALIBRATION_LEVELS, Judgement, ScoreObserver, ScoreSettings, Unseen};
+mod forget;
+
+pub(super) use forget::row_bytes;
+
 use crate::detection::{GroupId, Plan, Series, SeriesId, Slot, Test};
 use crate::domain::{AlertWindow, EventTime, Maturity};
 use crate::limits::FINDING_P_MAX;
 use crate::measure::{ANY, Sketch, ValueHasher};
 use crate::observe::PaneTable;
+use crate::score::baseline::{
+    CumulativeSeries, FirstSeenSeries, Judged, Learning, LocationSeries, LocationValues, MixSeries,
+    MixValues, RareSeries, RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries,
+    SumValues,
+};
+use crate::score::collector::Collector;
+use crate::score::entities::{Entities, EntityCounts};
+use crate::score::recalibration::{Recalibration, Stratum};
+use crate::score::windows::Window;
+use crate::score::{CALIBRATION_LEVELS, Judgement, ScoreObserver, ScoreSettings, Unseen};
 use crate::statistics::PValue;
 use serde::{Deserialize, Serialize};
 
@@ -117,12 +121,19 @@ impl GroupJudge {
         }
     }
 
-    /// Adds a pane that began then.
-    pub(super) fn merge(&mut self, table: &PaneTable, begins: EventTime, hasher: &ValueHasher) {
+    /// Adds a pane that began then. Whose key `is_own` does not hold of is part of a pooled entity.
+    pub(super) fn merge(
+        &mut self,
+        table: &PaneTable,
+        begins: EventTime,
+        hasher: &ValueHasher,
+        is_own: &dyn Fn(&str) -> bool,
+    ) {
         if table.is_empty() {
             return;
         }
-        self.entities.of_pane(table, begins, hasher, &mut self.rows);
+        self.entities
+            .of_pane(table, begins, hasher, is_own, &mut self.rows);
         let entities = self.entities.len();
         self.windows
             .iter_mut()
@@ -179,7 +190,13 @@ impl GroupJudge {
                             p_max: PValue::new(FINDING_P_MAX),
                             observer,
                         };
-                        judgements.push(judge(&mut series.baselines, spec, collector));
+                        let judgement = judge(&mut series.baselines, spec, collector);
+                        for finding in &judgement.findings {
+                            if finding.p <= PValue::new(VERY_UNLIKELY_P) {
+                                self.entities.note_unlikely(&finding.key, end);
+                            }
+                        }
+                        judgements.push(judgement);
                     }
                 }
             }
@@ -187,75 +204,6 @@ impl GroupJudge {
                 longer.merge_window(closing);
             }
             self.windows[number].clear();
-        }
-    }
-
-    /// The first window of a new day: guard bands move on, entities long gone are forgotten.
-    fn start_day(&mut self, end: EventTime, settings: &ScoreSettings) {
-        let day = EventTime(end.0 - 1).day();
-        if day == self.day {
-            return;
-        }
-        // Every day that passed moves the band; three empty it.
-        let days = day.saturating_sub(self.day).clamp(1, 3);
-        self.day = day;
-        for series in &mut self.series {
-            if let Some(recalibration) = &mut series.recalibration {
-                recalibration.next_day();
-            }
-            for _ in 0..days {
-                match &mut series.baselines {
-                    Baselines::Rate(rate) => rate.next_day(),
-                    Baselines::Sum(sum) => sum.next_day(),
-                    Baselines::Ratio(ratio) => ratio.next_day(),
-                    Baselines::Mix(mix) => mix.next_day(),
-                    Baselines::Location(location) => location.next_day(),
-                    Baselines::Cumulative(cumulative) => cumulative.next_day(),
-                    Baselines::FirstSeen(edges) => edges.next_day(end),
-                    Baselines::Rare(rare) => rare.next_day(),
-                    Baselines::Regular(_) | Baselines::Rule(..) => {}
-                }
-            }
-        }
-        // An edge that is forgotten would be new again.
-        let brief = !self.series.iter().any(|series| {
-            matches!(
-                series.baselines,
-                Baselines::FirstSeen(_) | Baselines::Rare(_)
-            )
-        });
-        let Some(mut marks) = self.entities.remembered(end, settings.forget_after, brief) else {
-            return;
-        };
-        // Who has appeared in a window that is still open is judged when it closes.
-        for entity in self.windows.iter().flat_map(Window::touched) {
-            marks[*entity as usize] = true;
-        }
-        let mut kept = 0;
-        let moved_to: Vec<u32> = marks
-            .iter()
-            .map(|mark| {
-                kept += u32::from(*mark);
-                kept.saturating_sub(1)
-            })
-            .collect();
-        self.entities.keep(&marks);
-        self.windows
-            .iter_mut()
-            .for_each(|window| window.keep(&marks, &moved_to));
-        for series in &mut self.series {
-            match &mut series.baselines {
-                Baselines::Rate(rate) => rate.keep(&marks),
-                Baselines::Sum(sum) => sum.keep(&marks),
-                Baselines::Ratio(ratio) => ratio.keep(&marks),
-                Baselines::Mix(mix) => mix.keep(&marks),
-                Baselines::Location(location) => location.keep(&marks),
-                Baselines::Cumulative(cumulative) => cumulative.keep(&marks),
-                Baselines::Regular(regular) => regular.keep(&marks),
-                Baselines::FirstSeen(edges) => edges.keep(&marks),
-                Baselines::Rare(rare) => rare.keep(&marks),
-                Baselines::Rule(..) => {}
-            }
         }
     }
 
@@ -305,37 +253,27 @@ impl GroupJudge {
         self.windows.iter_mut().for_each(Window::clear);
     }
 
-    pub(super) fn entities(&self) -> usize {
-        self.entities.len()
+    pub(super) fn entities(&self) -> &Entities {
+        &self.entities
     }
 
-    pub(super) fn forgotten(&self) -> u64 {
-        self.entities.forgotten()
+    /// Whether the entity is known.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.entities.knows(key)
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        let of_recalibration = |series: &JudgedSeries| {
-            let recalibration = series.recalibration.as_ref();
-            recalibration.map_or(0, Recalibration::bytes)
-        };
-        let baselines = |series: &JudgedSeries| match &series.baselines {
-            Baselines::Rate(rate) => rate.bytes(),
-            Baselines::Sum(sum) => sum.bytes(),
-            Baselines::Ratio(ratio) => ratio.bytes(),
-            Baselines::Mix(mix) => mix.bytes(),
-            Baselines::Location(location) => location.bytes(),
-            Baselines::Cumulative(cumulative) => cumulative.bytes(),
-            Baselines::Regular(regular) => regular.bytes(),
-            Baselines::FirstSeen(edges) => edges.bytes(),
-            Baselines::Rare(rare) => rare.bytes(),
-            Baselines::Rule(..) => 0,
-        };
-        self.entities.bytes()
-            + self.windows.iter().map(Window::bytes).sum::<usize>()
-            + self.series.iter().map(baselines).sum::<usize>()
-            + self.series.iter().map(of_recalibration).sum::<usize>()
+    /// So many appeared in a pane that are watched as part of a pooled entity.
+    pub(super) fn note_pooled(&mut self, appeared: usize) {
+        self.entities.note_pooled(appeared);
+    }
+
+    pub(super) fn counts(&self) -> EntityCounts {
+        self.entities.counts()
     }
 }
+
+/// What of an entity is less likely than this keeps it from being forgotten.
+const VERY_UNLIKELY_P: f64 = 1e-4;
 
 fn judge(baselines: &mut Baselines, spec: &Series, mut collector: Collector<'_, '_>) -> Judgement {
     let (entities, window) = (collector.entities, collector.window);

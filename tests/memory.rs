@@ -1,0 +1,220 @@
+//! What `memory.max_bytes` bounds, and what it must not change.
+//!
+//! A flood of invented sellers is poured into a small hub. `cargo bench --bench memory` does the same
+//! with ten million of them.
+
+#[allow(dead_code)]
+#[path = "../benches/memory/flood.rs"]
+mod flood;
+
+use crate::support::directory;
+use crate::support::hub::{Run, Scene, is_on, tiny_hub};
+use flood::{Flood, INVENTED, pour};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use vigie::domain::{Alert, EventTime, Intensity, Span};
+use vigie::simulate::{Hub, Injection, Scenario, Settings};
+
+const DAYS: i64 = 6;
+const BOUND: &str = "memory: { max_bytes: 256MiB }\n";
+/// 180,000 sellers in an hour, beside a hub of 120, on its fifth morning.
+const FLOOD: Flood = Flood {
+    after: Span(Span::days(4).0 + Span::hours(8).0),
+    minutes: 60,
+    sellers_per_minute: 3_000,
+};
+type Lines = Vec<(EventTime, Vec<u8>)>;
+
+/// The tiny hub, a seller of which ships far more than usual while there is a flood.
+fn hub() -> Settings {
+    let surge = Scenario::named("seller_surge").expect("a scenario");
+    let after = Span(FLOOD.after.0 + Span::minutes(30).0);
+    Settings {
+        injections: vec![Injection::new(surge, after, Intensity::High)],
+        ..tiny_hub(911)
+    }
+}
+
+fn lines(flood: Option<Flood>) -> Lines {
+    let mut lines = Vec::new();
+    let Ok(()) = pour::<Infallible>(&mut Hub::new(hub()), DAYS, flood, |minute, line| {
+        lines.push((minute, line.to_vec()));
+        Ok(())
+    });
+    lines
+}
+
+/// What names a seller that there is, by identifier and status.
+fn on_real_sellers(run: &Run) -> BTreeSet<String> {
+    let is_real = |alert: &&Alert| {
+        let seller = alert.entity.get("seller");
+        seller.is_some_and(|name| !name.starts_with(INVENTED) && !name.starts_with("(other"))
+    };
+    let told = run.alerts.iter().filter(is_real);
+    told.map(|alert| format!("{} {:?}", alert.id, alert.status))
+        .collect()
+}
+
+#[test]
+fn a_flood_of_sellers_changes_nothing_for_real_ones_and_is_told_of() {
+    let scene = Scene::with(hub(), BOUND);
+    let quiet = Scene::of(hub()).judge(&lines(None), 1);
+    let flooded = scene.judge(&lines(Some(FLOOD)), 1);
+    assert!(quiet.firing().any(|alert| is_on(alert, &quiet.episodes[0])));
+    let (usual, with_flood) = (on_real_sellers(&quiet), on_real_sellers(&flooded));
+    assert!(usual.len() >= 4, "{:#?}", quiet.told());
+    assert_eq!(
+        usual,
+        with_flood,
+        "{:#?}\n{:#?}",
+        quiet.told(),
+        flooded.told()
+    );
+    let tells = |alert: &Alert| {
+        alert.explanation.contains("different sellers")
+            || alert.entity.values().any(|name| name == "(other)")
+    };
+    assert!(flooded.firing().any(tells), "{:#?}", flooded.told());
+    assert!(!quiet.firing().any(tells), "{:#?}", quiet.told());
+    assert_eq!(flooded.status.shed, 0);
+    let pooled: u64 = flooded
+        .status
+        .entities
+        .iter()
+        .map(|of_group| of_group.pooled)
+        .sum();
+    assert!(pooled >= 180_000, "{pooled}");
+    let known = flooded
+        .status
+        .entities
+        .iter()
+        .map(|of_group| of_group.known);
+    assert!(known.max().unwrap_or(0) < 20_000, "they are no entities");
+}
+
+#[test]
+fn neither_partitions_nor_disorder_change_what_a_flood_leaves() {
+    let scene = Scene::with(hub(), BOUND);
+    let straight = lines(Some(FLOOD));
+    // Up to four minutes late, within the five that are allowed.
+    let mut arrivals: Vec<(i64, &(EventTime, Vec<u8>))> = Vec::new();
+    for (number, line) in straight.iter().enumerate() {
+        let lag = (number as i64 * 7_919) % (4 * 60_000);
+        arrivals.push((line.0.0 + lag, line));
+    }
+    arrivals.sort_by_key(|(arrival, _)| *arrival);
+    let shaken: Lines = arrivals.into_iter().map(|(_, line)| line.clone()).collect();
+    let runs = [
+        scene.judge(&straight, 1),
+        scene.judge(&shaken, 1),
+        scene.judge(&straight, 3),
+    ];
+    assert!(runs[0].firing().count() > 0);
+    for other in &runs[1..] {
+        assert_eq!(runs[0].records(), other.records());
+        assert_eq!(runs[0].status.entities, other.status.entities);
+    }
+}
+
+#[test]
+fn what_tables_have_no_room_for_is_measured_the_same() {
+    let scene = Scene::with(hub(), "memory: { max_bytes: 1GiB }\n");
+    let lines = lines(None);
+    let unbounded = Scene::of(hub()).judge(&lines, 1);
+    assert_eq!(unbounded.records(), scene.judge(&lines, 1).records());
+    let mut settings = scene.settings();
+    let memory = settings.memory.as_mut().expect("a plan");
+    memory.panes.tables = 0;
+    for partitions in [1, 3] {
+        let deferred = scene.judge_by(&settings, &lines, partitions);
+        assert_eq!(unbounded.records(), deferred.records(), "{partitions}");
+    }
+}
+
+#[test]
+fn the_process_stays_within_the_bound_and_a_tenth() {
+    const MEBIBYTES: u64 = 96;
+    let directory = directory::fresh();
+    let config = directory.path().join("vigie.yaml");
+    let text = format!("time: {{ bound: none }}\nmemory: {{ max_bytes: {MEBIBYTES}MiB }}\n");
+    std::fs::write(&config, text).expect("a file");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vigie"))
+        .args(["replay", "--input", "-", "--config"])
+        .arg(&config)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("cargo builds it");
+    let status = format!("/proc/{}/status", child.id());
+    let resident = |name: &str| -> Option<u64> {
+        let status = std::fs::read_to_string(&status).ok()?;
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    };
+    let mut most = 0;
+    let mut input = child.stdin.take().expect("a pipe");
+    let flood = Flood {
+        after: Span::hours(2),
+        minutes: 30,
+        sellers_per_minute: 20_000,
+    };
+    let mut last = EventTime::MIN;
+    let poured = pour(&mut Hub::new(hub()), 1, Some(flood), |minute, line| {
+        if minute != last {
+            last = minute;
+            most = most.max(resident("VmHWM").unwrap_or(0));
+        }
+        input.write_all(line)?;
+        input.write_all(b"\n")
+    });
+    poured.expect("it reads to the end");
+    drop(input);
+    while child.try_wait().expect("a child").is_none() {
+        most = most.max(resident("VmHWM").unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(child.wait().expect("a child").success());
+    assert!(most > 20 << 10, "{most} KiB");
+    assert!(most <= (MEBIBYTES << 10) * 11 / 10, "{most} KiB");
+}
+
+#[test]
+fn too_little_is_refused_with_its_line_and_the_least() {
+    let directory = directory::fresh();
+    let config = directory.path().join("vigie.yaml");
+    let check = |text: &str| {
+        std::fs::write(&config, text).expect("a file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+        let ended = command
+            .arg("check")
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .expect("cargo builds it");
+        let told = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).expect("text"));
+        (ended.status.code(), told.concat())
+    };
+    let (code, told) = check("memory:\n  max_bytes: 8MiB\n");
+    assert_eq!(code, Some(2), "{told}");
+    assert!(
+        told.contains(":2: memory.max_bytes: is too small"),
+        "{told}"
+    );
+    let least = told
+        .split("the least is ")
+        .nth(1)
+        .expect("the least")
+        .trim();
+    let (code, told) = check(&format!("memory: {{ max_bytes: {least} }}\n"));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("seller, ") && told.contains("actor, "),
+        "{told}"
+    );
+    let (code, told) = check("memory: { max_bytes: 512MB }\n");
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("write 512MiB or 2GiB"), "{told}");
+}

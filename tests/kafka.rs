@@ -4,6 +4,7 @@
 mod absence;
 mod cluster;
 mod configuration;
+mod dead_letters;
 mod durability;
 mod end_to_end;
 mod endpoints;

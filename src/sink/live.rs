@@ -18,6 +18,18 @@ pub struct Lag {
     pub messages: i64,
 }
 
+/// What became of rejected messages, where they are written to a topic: all of them are written, lost or
+/// waiting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Those that the broker has.
+    pub written: u64,
+    /// Those that it will not have, by reason; every reason is there.
+    pub lost: Vec<(&'static str, u64)>,
+    /// Those on their way.
+    pub waiting: u64,
+}
+
 /// Facts that metrics, page and API are written from.
 #[derive(Clone, Debug, Default)]
 pub struct LiveStatus {
@@ -25,6 +37,8 @@ pub struct LiveStatus {
     pub counts: Counts,
     /// Events whose identifier could not be remembered for want of room.
     pub deduplication_overflow: u64,
+    /// Rejected messages, where a topic is named for them.
+    pub dead_letters: Option<DeadLetters>,
     /// How far event time has come.
     pub watermark: Option<EventTime>,
     /// Per partition, what was not read yet.

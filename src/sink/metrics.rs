@@ -169,6 +169,7 @@ fn events(status: &LiveStatus, families: &mut Families) {
             .rejected()
             .map(|(reason, n)| (labels([("reason", reason.name())]), n as f64)),
     );
+    dead_letters(status, families);
     families.counter(
         names::EVENTS_LATE,
         "Events whose pane was sealed already.",
@@ -195,6 +196,31 @@ fn events(status: &LiveStatus, families: &mut Families) {
         status
             .watermark
             .map(|watermark| (labels([]), watermark.0 as f64 / 1e3)),
+    );
+}
+
+/// Without a topic for them, none of these.
+fn dead_letters(status: &LiveStatus, families: &mut Families) {
+    let letters = status.dead_letters.iter();
+    families.counter(
+        names::DEAD_LETTERS,
+        "Messages refused that are in the dead-letter topic.",
+        letters
+            .clone()
+            .map(|letters| (labels([]), letters.written as f64)),
+    );
+    families.counter(
+        names::DEAD_LETTERS_LOST,
+        "Messages refused that could not be written to the dead-letter topic.",
+        letters
+            .clone()
+            .flat_map(|letters| &letters.lost)
+            .map(|(reason, n)| (labels([("reason", reason)]), *n as f64)),
+    );
+    families.gauge(
+        names::DEAD_LETTERS_WAITING,
+        "Messages refused that are on their way to the dead-letter topic.",
+        letters.map(|letters| (labels([]), letters.waiting as f64)),
     );
 }
 

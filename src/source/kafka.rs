@@ -10,9 +10,12 @@
 //! rebalance goes on where it left, since its baselines are still there.
 
 mod client;
+mod offsets;
 
 pub use client::{TopicPartition, consumer_config};
+pub use offsets::{Committer, OffsetStore};
 
+use super::dead_letters::DeadLetterTopic;
 use super::{Outlet, RejectionLog};
 use crate::config::KafkaConfig;
 use crate::domain::EventTime;
@@ -20,17 +23,17 @@ use crate::engine::{EngineSettings, Front, PolicySwap, Step};
 use crate::observe::{Resume, Verdict};
 use crate::sink::{Lag, SharedStatus};
 use client::{Change, Context, Origin};
+use offsets::Places;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message, Timestamp};
-use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const METADATA_WITHIN: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
 /// A process that does not look after its house for so long was stopped.
@@ -74,6 +77,7 @@ pub struct KafkaSource<O> {
     readings: Vec<Reading>,
     numbers: BTreeMap<TopicPartition, i32>,
     rejections: RejectionLog,
+    dead_letters: Option<Arc<DeadLetterTopic>>,
     warned_of_create_time: BTreeSet<String>,
     wants_append_time: bool,
     housekeeping: Instant,
@@ -81,120 +85,12 @@ pub struct KafkaSource<O> {
     swaps: Receiver<Arc<PolicySwap>>,
 }
 
-/// Partitions as the engine numbers them, for whoever stores offsets.
-#[derive(Clone, Default)]
-struct Places(Arc<Mutex<Vec<TopicPartition>>>);
-
-impl Places {
-    fn push(&self, place: TopicPartition) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(place);
-    }
-
-    fn all(&self) -> Vec<TopicPartition> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.clone()
-    }
-
-    fn get(&self, number: i32) -> Option<TopicPartition> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        usize::try_from(number)
-            .ok()
-            .and_then(|number| places.get(number).cloned())
-    }
-}
-
-/// Stores offsets whose work is done.
-#[derive(Clone)]
-pub struct OffsetStore {
-    consumer: Arc<BaseConsumer<Context>>,
-    places: Places,
-}
-
-impl OffsetStore {
-    /// Topic and partition of every partition that was ever read, by number.
-    pub fn places(&self) -> Vec<TopicPartition> {
-        self.places.all()
-    }
-
-    /// Everything before `offset` in this partition is done.
-    pub fn store(&self, partition: i32, offset: i64) {
-        let Some((topic, partition)) = self.places.get(partition) else {
-            return;
-        };
-        let mut list = TopicPartitionList::new();
-        let added = list.add_partition_offset(&topic, partition, Offset::Offset(offset));
-        // A partition that was revoked meanwhile is somebody else's to commit.
-        if let Err(error) = added.and_then(|()| self.consumer.store_offsets(&list)) {
-            tracing::debug!(%error, topic, partition, "offset not stored");
-        }
-    }
-}
-
-/// Commits where reading goes on, with what stage 1 needs for it as the offset's metadata.
-#[derive(Clone)]
-pub struct Committer {
-    consumer: Arc<BaseConsumer<Context>>,
-    places: Places,
-}
-
-impl Committer {
-    /// Topic and partition of a number.
-    pub fn place(&self, number: i32) -> Option<TopicPartition> {
-        self.places.get(number)
-    }
-
-    /// All partitions that these topics have; none where the broker does not say.
-    pub fn partitions(&self, topics: &[String]) -> Vec<TopicPartition> {
-        let mut all = Vec::new();
-        for topic in topics {
-            let metadata = self.consumer.fetch_metadata(Some(topic), METADATA_WITHIN);
-            let Ok(metadata) = metadata else {
-                return Vec::new();
-            };
-            let found = metadata.topics().first();
-            let count = found.map_or(0, |topic| topic.partitions().len() as i32);
-            all.extend((0..count).map(|partition| (topic.clone(), partition)));
-        }
-        all
-    }
-
-    /// Everything before these places, by number, is in the hands of others.
-    pub fn commit(&self, resume: &BTreeMap<i32, Resume>) {
-        let mut list = TopicPartitionList::new();
-        for (number, resume) in resume {
-            let Some((topic, partition)) = self.places.get(*number) else {
-                continue;
-            };
-            let metadata = client::to_metadata(resume);
-            let mut element = list.add_partition(&topic, partition);
-            // What a list refuses it cannot hold; neither of these is.
-            let _ = element.set_offset(Offset::Offset(resume.offset));
-            element.set_metadata(metadata);
-        }
-        if list.count() == 0 {
-            return;
-        }
-        // Who has lost a partition meanwhile is told so by the broker, and its offset stays.
-        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
-            tracing::debug!(%error, "offsets not committed");
-        }
-    }
-}
-
-impl std::fmt::Debug for OffsetStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OffsetStore")
-    }
-}
-
 /// A consumer that has subscribed but reads nothing yet.
 pub struct Subscription {
     consumer: Arc<BaseConsumer<Context>>,
     places: Places,
     wants_append_time: bool,
+    dead_letters: Option<Arc<DeadLetterTopic>>,
     /// Where partitions that were read before go on, by number.
     resume: BTreeMap<i32, Resume>,
 }
@@ -248,6 +144,7 @@ impl Subscription {
             consumer: Arc::new(consumer),
             places: Places::default(),
             wants_append_time,
+            dead_letters: DeadLetterTopic::new(kafka)?.map(Arc::new),
             resume: BTreeMap::new(),
         })
     }
@@ -318,6 +215,7 @@ impl<O: Outlet> KafkaSource<O> {
             readings: readings.collect(),
             numbers,
             rejections: RejectionLog::default(),
+            dead_letters: subscription.dead_letters.clone(),
             warned_of_create_time: BTreeSet::new(),
             wants_append_time: subscription.wants_append_time,
             housekeeping: now,
@@ -351,6 +249,9 @@ impl<O: Outlet> KafkaSource<O> {
                 self.publish();
                 self.keep_house(Instant::now())?;
             }
+        }
+        if let Some(topic) = &self.dead_letters {
+            topic.settle();
         }
         self.publish();
         self.outlet.finish()
@@ -393,6 +294,9 @@ impl<O: Outlet> KafkaSource<O> {
                 &format!("{}[{}]", place.0, place.1),
                 offset,
             );
+            if let Some(topic) = &self.dead_letters {
+                topic.write(message, reason);
+            }
         }
         match step {
             Some(step) => self.outlet.send(step),
@@ -464,6 +368,7 @@ impl<O: Outlet> KafkaSource<O> {
     fn publish(&mut self) {
         let mut status = self.status.lock();
         status.counts.clone_from(self.front.counts());
+        status.dead_letters = self.dead_letters.as_ref().map(|topic| topic.status());
         status.deduplication_overflow = self.front.deduplication_overflow();
         status.watermark = self.front.watermark();
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Config;
 use crate::domain::{Alert, AlertClass, AlertStatus, AlertWindow, EventTime, Maturity};
 use crate::observe::Verdict;
-use crate::sink::live::Lag;
+use crate::sink::live::{DeadLetters, Lag};
 use std::path::Path;
 
 pub(in crate::sink) fn alert(detection: &str, actor: &str, severity: Severity) -> Alert {
@@ -142,6 +142,23 @@ fn what_was_read_is_what_became_of_it() {
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum();
     assert_eq!(rejected, 1.0);
+}
+
+#[test]
+fn what_was_refused_is_written_or_lost_or_waits_where_a_topic_is_named() {
+    assert!(!render(|_| {}).contains("vigie_dead_letters"));
+    let text = render(|status| {
+        status.dead_letters = Some(DeadLetters {
+            written: 5,
+            lost: vec![("queue_full", 0), ("too_large", 2)],
+            waiting: 1,
+        });
+    });
+    assert_eq!(value(&text, "vigie_dead_letters_total"), 5.0);
+    let lost = |reason| format!("vigie_dead_letters_lost_total{{reason=\"{reason}\"}}");
+    assert_eq!(value(&text, &lost("queue_full")), 0.0);
+    assert_eq!(value(&text, &lost("too_large")), 2.0);
+    assert_eq!(value(&text, "vigie_dead_letters_waiting"), 1.0);
 }
 
 #[test]

@@ -110,6 +110,7 @@ impl Collector for StatusCollector {
                 )
             }),
         );
+        offset_resets(&status, &mut families);
         families.gauge(
             names::CHECKPOINT,
             "When baselines were last made durable; 0 while they are kept in memory only.",
@@ -146,6 +147,36 @@ impl Collector for StatusCollector {
         );
         families.0
     }
+}
+
+/// Each is there from the start: a counter born at 1 never shows an increase.
+fn offset_resets(status: &LiveStatus, families: &mut Families) {
+    let partitions = || {
+        let resets = status.offset_resets.iter();
+        resets.map(|((topic, partition), resets)| (topic, partition.to_string(), resets))
+    };
+    families.counter(
+        names::KAFKA_MESSAGES_LOST,
+        "Messages that had been deleted before they were read.",
+        partitions().map(|(topic, partition, resets)| {
+            let labels = labels([("topic", topic), ("partition", &partition)]);
+            (labels, resets.messages_lost as f64)
+        }),
+    );
+    families.counter(
+        names::KAFKA_OFFSET_RESETS,
+        "Times that reading could not go on where it was to, and went on at the oldest message.",
+        partitions().flat_map(|(topic, partition, resets)| {
+            [("expired", resets.expired), ("replaced", resets.replaced)].map(|(reason, n)| {
+                let pairs = [
+                    ("topic", topic.as_str()),
+                    ("partition", &partition),
+                    ("reason", reason),
+                ];
+                (labels(pairs), n as f64)
+            })
+        }),
+    );
 }
 
 fn events(status: &LiveStatus, families: &mut Families) {

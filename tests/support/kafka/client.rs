@@ -1,7 +1,7 @@
 //! What tests do with a Kafka: make topics, produce, read everything, look at a group's offsets.
 
 use crate::support::eventually;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -122,6 +122,32 @@ impl Client {
         let made = wait(admin.create_topics([&topic], &options));
         let made = made.expect("an answer to creating a topic");
         assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// Gives a topic more partitions, so that it has so many.
+    pub(crate) fn grow_topic(&self, topic: &str, partitions: usize) {
+        let grown = NewPartitions::new(topic, partitions);
+        let (admin, options) = self.admin();
+        let made = wait(admin.create_partitions([&grown], &options));
+        let made = made.expect("an answer to adding partitions");
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// Deletes what stands before an offset, as retention does.
+    pub(crate) fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("a partition and an offset");
+        let (admin, options) = self.admin();
+        let gone = wait(admin.delete_records(&list, &options));
+        let gone = gone.expect("an answer to deleting records");
+        let elements = gone.elements();
+        assert!(
+            elements
+                .iter()
+                .all(|element| element.error().is_ok() && element.offset().to_raw() == Some(offset)),
+            "{gone:?}"
+        );
     }
 
     /// Removes a topic with all that is in it, and waits until it is gone.

@@ -79,6 +79,12 @@ pub const ALERTS_QUEUED_MAX: usize = 10_000;
 pub const ALERT_BYTES_WAITING_MAX: usize = 16 << 20;
 /// Records of a partition of the alerts topic that are read back at a start, the last ones.
 pub const READ_BACK_MAX: i64 = 1 << 20;
+/// Rejected messages waiting for the dead-letter topic; what does not fit is counted and let go.
+pub const DEAD_LETTERS_QUEUED_MAX: usize = 10_000;
+/// The same in KiB of keys, payloads and headers.
+pub const DEAD_LETTERS_QUEUED_KBYTES_MAX: usize = 32 << 10;
+/// Largest rejected message that is written to the dead-letter topic, in bytes; the topic may take less.
+pub const DEAD_LETTER_BYTES_MAX: usize = 16 << 20;
 
 const _: () = {
     assert!(
@@ -98,6 +104,11 @@ const _: () = {
         "steps are stored in a byte, places in two"
     );
     assert!(FINDING_P_MAX <= 0.01, "findings are the exception");
+    assert!(
+        DEAD_LETTER_BYTES_MAX > EVENT_BYTES_MAX
+            && DEAD_LETTER_BYTES_MAX < DEAD_LETTERS_QUEUED_KBYTES_MAX << 10,
+        "what is too large to be an event must fit into the queue"
+    );
     assert!(
         CALIBRATION_SERIES_MAX <= u16::MAX as usize,
         "calibration numbers series in two bytes"

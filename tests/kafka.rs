@@ -4,14 +4,17 @@
 mod absence;
 mod cluster;
 mod configuration;
+mod dead_letters;
 mod durability;
 mod end_to_end;
 mod endpoints;
 mod leaving;
 mod membership;
 mod outage;
+mod partitions;
 mod rebalance;
 mod rejection;
 mod reload;
+mod retention;
 mod room;
 mod start;

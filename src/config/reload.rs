@@ -111,6 +111,11 @@ fn settings(running: &Config, new: &Config, differences: &mut Differences) {
     differences.fixed("kafka.topics", &kafka.topics, &new.kafka.topics);
     differences.fixed("kafka.group", &kafka.group, &new.kafka.group);
     differences.fixed("kafka.start", &kafka.start, &new.kafka.start);
+    differences.fixed(
+        "kafka.dead_letter_topic",
+        &kafka.dead_letter_topic,
+        &new.kafka.dead_letter_topic,
+    );
     differences.fixed("kafka.options", &kafka.options, &new.kafka.options);
     differences.fixed("time.bound", &time.bound, &new.time.bound);
     differences.fixed(
@@ -474,6 +479,11 @@ detections: [{name: one_touch_sweep, enabled: false}]
                 "detections.one_touch_sweep was switched off",
             ),
             (section("kafka: {topics: other}"), false, "kafka.topics"),
+            (
+                section("kafka: {dead_letter_topic: t}"),
+                false,
+                "kafka.dead_letter_topic",
+            ),
             (
                 section("time: {allowed_lateness: 1m}"),
                 false,

@@ -72,6 +72,8 @@ pub struct KafkaConfig {
     pub group: String,
     /// Where reading starts.
     pub start: Start,
+    /// Topic that rejected messages are written to, as they came.
+    pub dead_letter_topic: Option<String>,
     /// Options for librdkafka.
     pub options: BTreeMap<String, String>,
 }
@@ -207,6 +209,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         topics: vec![String::from("shipments")],
         group: String::from("vigie"),
         start: Start::Ago(Span::days(28)),
+        dead_letter_topic: None,
         options: BTreeMap::new(),
     };
     let mut time = TimeConfig {
@@ -444,7 +447,15 @@ fn read_cluster(node: &Node<'_>, cluster: &mut ClusterConfig) {
 }
 
 fn read_kafka(node: &Node<'_>, kafka: &mut KafkaConfig) {
-    let Some(fields) = node.fields(&["brokers", "topics", "group", "start", "options"]) else {
+    const KEYS: [&str; 6] = [
+        "brokers",
+        "topics",
+        "group",
+        "start",
+        "dead_letter_topic",
+        "options",
+    ];
+    let Some(fields) = node.fields(&KEYS) else {
         return;
     };
     let not_empty = |node: &Node<'_>| {
@@ -466,6 +477,17 @@ fn read_kafka(node: &Node<'_>, kafka: &mut KafkaConfig) {
         Some(topics)
     });
     fields.read("start", &mut kafka.start, |node| node.parsed(parse_start));
+    fields.read("dead_letter_topic", &mut kafka.dead_letter_topic, |node| {
+        not_empty(node).map(Some)
+    });
+    if let Some(topic) = &kafka.dead_letter_topic
+        && kafka.topics.contains(topic)
+        && let Some(node) = fields.get("dead_letter_topic").or(fields.get("topics"))
+    {
+        node.error(format!(
+            "`{topic}` is read as well: what is rejected would be rejected again, for ever"
+        ));
+    }
     if let Some(options) = fields.get("options").and_then(Node::members) {
         for (name, node) in options {
             match refusal(&name) {

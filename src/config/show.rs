@@ -52,6 +52,15 @@ impl Config {
             Start::Ago(ago) => ago.to_string(),
             Start::At(at) => at.to_string(),
         };
+        let mut source = vec![
+            ("brokers", text(&kafka.brokers)),
+            ("topics", list(kafka.topics.iter().map(text))),
+            ("group", text(&kafka.group)),
+            ("start", text(start)),
+        ];
+        let dead_letters = kafka.dead_letter_topic.as_ref();
+        source.extend(dead_letters.map(|topic| ("dead_letter_topic", text(topic))));
+        source.push(("options", map(options)));
         let directory = self.state.directory.as_ref();
         let mut state: Vec<(&str, YamlOwned)> = directory
             .map(|directory| ("directory", text(directory.display())))
@@ -98,16 +107,7 @@ impl Config {
             (name.as_str(), list(values.into_iter().map(text)))
         });
         let whole = map([
-            (
-                "kafka",
-                map([
-                    ("brokers", text(&kafka.brokers)),
-                    ("topics", list(kafka.topics.iter().map(text))),
-                    ("group", text(&kafka.group)),
-                    ("start", text(start)),
-                    ("options", map(options)),
-                ]),
-            ),
+            ("kafka", map(source)),
             (
                 "time",
                 map([

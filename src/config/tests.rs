@@ -327,7 +327,7 @@ fn dedup_keys(text: &str) -> String {
 #[test]
 fn the_effective_configuration_reads_back_to_itself_and_hides_secrets() {
     let text = "
-kafka: {start: 2026-11-01T00:00:00Z, options: {sasl.password: hush, sasl.username: u}}
+kafka: {start: 2026-11-01T00:00:00Z, dead_letter_topic: d, options: {sasl.password: hush, sasl.username: u}}
 baseline: {hash_key: 0123456789abcdef0123456789abcdef}
 alerts: {topic: t, file: '-', critical_below: 0.5}
 lists: {decoys: [b, a], others: []}
@@ -356,6 +356,31 @@ policy:
         .options
         .insert(String::from("sasl.password"), String::from("hush"));
     assert_eq!(again, config);
+}
+
+#[test]
+fn what_is_rejected_is_not_written_where_it_is_read() {
+    let mistake = "`a` is read as well";
+    for (text, line) in [
+        ("kafka:\n  topics: [a, b]\n  dead_letter_topic: a\n", 3),
+        ("kafka:\n  dead_letter_topic: a\n  topics: a\n", 2),
+    ] {
+        let mistakes = mistakes(text);
+        let place = format!("test.yaml:{line}: kafka.dead_letter_topic");
+        assert!(
+            mistakes.len() == 1 && mistakes[0].starts_with(&place) && mistakes[0].contains(mistake),
+            "{mistakes:?}"
+        );
+    }
+    // A change that lies over a file reads what the file writes to.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("own.yaml");
+    std::fs::write(&file, "kafka: { topics: b, dead_letter_topic: a }\n").unwrap();
+    let refused = Config::load_changed(Some(&file), "kafka: { topics: [a] }").unwrap_err();
+    assert!(refused.to_string().contains(mistake), "{refused}");
+    let config = Config::load(Some(&file)).unwrap();
+    assert_eq!(config.kafka.dead_letter_topic.as_deref(), Some("a"));
+    assert!(parse("kafka: {dead_letter_topic: ''}").is_err());
 }
 
 #[test]

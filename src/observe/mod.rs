@@ -94,6 +94,17 @@ pub struct Resume {
     sealed_before: Option<i64>,
 }
 
+impl Resume {
+    /// A partition whose first message is this one, or one after it.
+    pub fn beginning(settings: ObserveSettings, offset: i64) -> Resume {
+        Resume {
+            offset,
+            clock: EventClock::new(settings.time_bound, settings.allowed_lateness),
+            sealed_before: None,
+        }
+    }
+}
+
 struct OpenPane {
     /// Before its first event.
     began: Resume,

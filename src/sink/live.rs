@@ -18,6 +18,29 @@ pub struct Lag {
     pub messages: i64,
 }
 
+/// How often reading a partition could not go on where it was to, and what was lost by that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OffsetResets {
+    /// The next message had been deleted.
+    pub expired: u64,
+    /// The log ended before it: the topic was made anew, or cut.
+    pub replaced: u64,
+    /// Messages that were deleted before they were read.
+    pub messages_lost: u64,
+}
+
+/// What became of rejected messages, where they are written to a topic: all of them are written, lost or
+/// waiting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Those that the broker has.
+    pub written: u64,
+    /// Those that it will not have, by reason; every reason is there.
+    pub lost: Vec<(&'static str, u64)>,
+    /// Those on their way.
+    pub waiting: u64,
+}
+
 /// Facts that metrics, page and API are written from.
 #[derive(Clone, Debug, Default)]
 pub struct LiveStatus {
@@ -25,10 +48,14 @@ pub struct LiveStatus {
     pub counts: Counts,
     /// Events whose identifier could not be remembered for want of room.
     pub deduplication_overflow: u64,
+    /// Rejected messages, where a topic is named for them.
+    pub dead_letters: Option<DeadLetters>,
     /// How far event time has come.
     pub watermark: Option<EventTime>,
     /// Per partition, what was not read yet.
     pub lag: Vec<Lag>,
+    /// Per topic and partition that was ever read.
+    pub offset_resets: Vec<((String, i32), OffsetResets)>,
     /// Errors that librdkafka has reported.
     pub kafka_errors: u64,
     /// Whether partitions were assigned, so that events can come.

@@ -110,6 +110,7 @@ impl Collector for StatusCollector {
                 )
             }),
         );
+        offset_resets(&status, &mut families);
         families.gauge(
             names::CHECKPOINT,
             "When baselines were last made durable; 0 while they are kept in memory only.",
@@ -148,6 +149,36 @@ impl Collector for StatusCollector {
     }
 }
 
+/// Each is there from the start: a counter born at 1 never shows an increase.
+fn offset_resets(status: &LiveStatus, families: &mut Families) {
+    let partitions = || {
+        let resets = status.offset_resets.iter();
+        resets.map(|((topic, partition), resets)| (topic, partition.to_string(), resets))
+    };
+    families.counter(
+        names::KAFKA_MESSAGES_LOST,
+        "Messages that had been deleted before they were read.",
+        partitions().map(|(topic, partition, resets)| {
+            let labels = labels([("topic", topic), ("partition", &partition)]);
+            (labels, resets.messages_lost as f64)
+        }),
+    );
+    families.counter(
+        names::KAFKA_OFFSET_RESETS,
+        "Times that reading could not go on where it was to, and went on at the oldest message.",
+        partitions().flat_map(|(topic, partition, resets)| {
+            [("expired", resets.expired), ("replaced", resets.replaced)].map(|(reason, n)| {
+                let pairs = [
+                    ("topic", topic.as_str()),
+                    ("partition", &partition),
+                    ("reason", reason),
+                ];
+                (labels(pairs), n as f64)
+            })
+        }),
+    );
+}
+
 fn events(status: &LiveStatus, families: &mut Families) {
     let counts = &status.counts;
     families.counter(
@@ -169,6 +200,7 @@ fn events(status: &LiveStatus, families: &mut Families) {
             .rejected()
             .map(|(reason, n)| (labels([("reason", reason.name())]), n as f64)),
     );
+    dead_letters(status, families);
     families.counter(
         names::EVENTS_LATE,
         "Events whose pane was sealed already.",
@@ -195,6 +227,31 @@ fn events(status: &LiveStatus, families: &mut Families) {
         status
             .watermark
             .map(|watermark| (labels([]), watermark.0 as f64 / 1e3)),
+    );
+}
+
+/// Without a topic for them, none of these.
+fn dead_letters(status: &LiveStatus, families: &mut Families) {
+    let letters = status.dead_letters.iter();
+    families.counter(
+        names::DEAD_LETTERS,
+        "Messages refused that are in the dead-letter topic.",
+        letters
+            .clone()
+            .map(|letters| (labels([]), letters.written as f64)),
+    );
+    families.counter(
+        names::DEAD_LETTERS_LOST,
+        "Messages refused that could not be written to the dead-letter topic.",
+        letters
+            .clone()
+            .flat_map(|letters| &letters.lost)
+            .map(|(reason, n)| (labels([("reason", reason)]), *n as f64)),
+    );
+    families.gauge(
+        names::DEAD_LETTERS_WAITING,
+        "Messages refused that are on their way to the dead-letter topic.",
+        letters.map(|letters| (labels([]), letters.waiting as f64)),
     );
 }
 

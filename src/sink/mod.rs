@@ -11,7 +11,7 @@ mod records;
 mod scores;
 
 pub use http::{HttpServer, ReloadHook, serve};
-pub use live::{Lag, LiveStatus, SharedStatus};
+pub use live::{DeadLetters, Lag, LiveStatus, OffsetResets, SharedStatus};
 pub use metrics::Metrics;
 pub use records::{
     AlertSink, AlertSinks, FileSink, KafkaSink, OutputPosition, SinkError, connection_options,

@@ -9,28 +9,34 @@
 //! is where the snapshot says, or else `kafka.start`. A partition that comes back to this process in a
 //! rebalance goes on where it left, since its baselines are still there.
 
+mod astray;
+mod begin;
+mod census;
 mod client;
+mod offsets;
+mod subscription;
 
 pub use client::{TopicPartition, consumer_config};
+pub use offsets::{Committer, OffsetStore};
+pub use subscription::Subscription;
 
+use super::dead_letters::DeadLetterTopic;
 use super::{Outlet, RejectionLog};
-use crate::config::KafkaConfig;
 use crate::domain::EventTime;
 use crate::engine::{EngineSettings, Front, PolicySwap, Step};
-use crate::observe::{Resume, Verdict};
-use crate::sink::{Lag, SharedStatus};
-use client::{Change, Context, Origin};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::KafkaError;
+use crate::observe::{ObserveSettings, Resume, Verdict};
+use crate::sink::{Lag, OffsetResets, SharedStatus};
+use client::{Begun, Change, Context};
+use offsets::Places;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Message, Timestamp};
-use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const METADATA_WITHIN: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
 /// A process that does not look after its house for so long was stopped.
@@ -44,11 +50,13 @@ const LEAD_MAX: i64 = 360;
 struct Reading {
     place: TopicPartition,
     assigned: bool,
-    next_offset: i64,
+    /// Unknown before the first message where the broker did not say where reading begins.
+    next_offset: Option<i64>,
     /// How far it had been read when somebody last looked, and since when that is so.
-    looked_at: (i64, Instant),
+    looked_at: (Option<i64>, Instant),
     is_idle: bool,
     paused: bool,
+    resets: OffsetResets,
 }
 
 impl Reading {
@@ -56,10 +64,11 @@ impl Reading {
         Reading {
             place,
             assigned: false,
-            next_offset: 0,
-            looked_at: (0, now),
+            next_offset: None,
+            looked_at: (None, now),
             is_idle: false,
             paused: false,
+            resets: OffsetResets::default(),
         }
     }
 }
@@ -68,6 +77,7 @@ impl Reading {
 pub struct KafkaSource<O> {
     consumer: Arc<BaseConsumer<Context>>,
     front: Front,
+    observe: ObserveSettings,
     outlet: O,
     status: SharedStatus,
     idle_after: Duration,
@@ -76,221 +86,14 @@ pub struct KafkaSource<O> {
     readings: Vec<Reading>,
     numbers: BTreeMap<TopicPartition, i32>,
     rejections: RejectionLog,
+    dead_letters: Option<Arc<DeadLetterTopic>>,
     warned_of_create_time: BTreeSet<String>,
     wants_append_time: bool,
     housekeeping: Instant,
+    /// It is known which partitions were there when reading began.
+    is_counted: bool,
     /// Other policies, to be put in force between two messages.
     swaps: Receiver<Arc<PolicySwap>>,
-}
-
-/// Partitions as the engine numbers them, for whoever stores offsets.
-#[derive(Clone, Default)]
-struct Places(Arc<Mutex<Vec<TopicPartition>>>);
-
-impl Places {
-    fn push(&self, place: TopicPartition) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(place);
-    }
-
-    fn all(&self) -> Vec<TopicPartition> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.clone()
-    }
-
-    fn get(&self, number: i32) -> Option<TopicPartition> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        usize::try_from(number)
-            .ok()
-            .and_then(|number| places.get(number).cloned())
-    }
-}
-
-/// Stores offsets whose work is done.
-#[derive(Clone)]
-pub struct OffsetStore {
-    consumer: Arc<BaseConsumer<Context>>,
-    places: Places,
-}
-
-impl OffsetStore {
-    /// Topic and partition of every partition that was ever read, by number.
-    pub fn places(&self) -> Vec<TopicPartition> {
-        self.places.all()
-    }
-
-    /// Everything before `offset` in this partition is done.
-    pub fn store(&self, partition: i32, offset: i64) {
-        let Some((topic, partition)) = self.places.get(partition) else {
-            return;
-        };
-        let mut list = TopicPartitionList::new();
-        let added = list.add_partition_offset(&topic, partition, Offset::Offset(offset));
-        // A partition that was revoked meanwhile is somebody else's to commit.
-        if let Err(error) = added.and_then(|()| self.consumer.store_offsets(&list)) {
-            tracing::debug!(%error, topic, partition, "offset not stored");
-        }
-    }
-}
-
-/// Commits where reading goes on, with what stage 1 needs for it as the offset's metadata.
-#[derive(Clone)]
-pub struct Committer {
-    consumer: Arc<BaseConsumer<Context>>,
-    places: Places,
-}
-
-impl Committer {
-    /// Topic and partition of a number.
-    pub fn place(&self, number: i32) -> Option<TopicPartition> {
-        self.places.get(number)
-    }
-
-    /// All partitions that these topics have; none where the broker does not say.
-    pub fn partitions(&self, topics: &[String]) -> Vec<TopicPartition> {
-        let mut all = Vec::new();
-        for topic in topics {
-            let metadata = self.consumer.fetch_metadata(Some(topic), METADATA_WITHIN);
-            let Ok(metadata) = metadata else {
-                return Vec::new();
-            };
-            let found = metadata.topics().first();
-            let count = found.map_or(0, |topic| topic.partitions().len() as i32);
-            all.extend((0..count).map(|partition| (topic.clone(), partition)));
-        }
-        all
-    }
-
-    /// Everything before these places, by number, is in the hands of others.
-    pub fn commit(&self, resume: &BTreeMap<i32, Resume>) {
-        let mut list = TopicPartitionList::new();
-        for (number, resume) in resume {
-            let Some((topic, partition)) = self.places.get(*number) else {
-                continue;
-            };
-            let metadata = client::to_metadata(resume);
-            let mut element = list.add_partition(&topic, partition);
-            // What a list refuses it cannot hold; neither of these is.
-            let _ = element.set_offset(Offset::Offset(resume.offset));
-            element.set_metadata(metadata);
-        }
-        if list.count() == 0 {
-            return;
-        }
-        // Who has lost a partition meanwhile is told so by the broker, and its offset stays.
-        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
-            tracing::debug!(%error, "offsets not committed");
-        }
-    }
-}
-
-impl std::fmt::Debug for OffsetStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OffsetStore")
-    }
-}
-
-/// A consumer that has subscribed but reads nothing yet.
-pub struct Subscription {
-    consumer: Arc<BaseConsumer<Context>>,
-    places: Places,
-    wants_append_time: bool,
-    /// Where partitions that were read before go on, by number.
-    resume: BTreeMap<i32, Resume>,
-}
-
-impl Subscription {
-    /// Joins the group. `started` is the time that `kafka.start: 14d` counts back from.
-    ///
-    /// # Errors
-    /// Where librdkafka refuses the options.
-    pub fn new(
-        kafka: &KafkaConfig,
-        wants_append_time: bool,
-        started: EventTime,
-    ) -> Result<Subscription, KafkaError> {
-        Subscription::with(kafka, wants_append_time, started, Origin::Known)
-    }
-
-    /// Joins the group as one of many: who is given a partition goes on where it was committed last,
-    /// and [`Committer`] commits.
-    ///
-    /// # Errors
-    /// Where librdkafka refuses the options.
-    pub fn shared(
-        kafka: &KafkaConfig,
-        wants_append_time: bool,
-        started: EventTime,
-    ) -> Result<Subscription, KafkaError> {
-        Subscription::with(kafka, wants_append_time, started, Origin::Committed)
-    }
-
-    fn with(
-        kafka: &KafkaConfig,
-        wants_append_time: bool,
-        started: EventTime,
-        origin: Origin,
-    ) -> Result<Subscription, KafkaError> {
-        let context = Context {
-            start: kafka.start,
-            started,
-            origin,
-            told: Mutex::default(),
-        };
-        let mut options = consumer_config(kafka)?;
-        if origin == Origin::Committed {
-            options.set("enable.auto.commit", "false");
-        }
-        let consumer: BaseConsumer<Context> = options.create_with_context(context)?;
-        let topics: Vec<&str> = kafka.topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics)?;
-        Ok(Subscription {
-            consumer: Arc::new(consumer),
-            places: Places::default(),
-            wants_append_time,
-            resume: BTreeMap::new(),
-        })
-    }
-
-    /// Partitions that were read before, by number, and where reading them goes on; to be told before
-    /// the first message is asked for.
-    pub fn resume(&mut self, partitions: Vec<TopicPartition>, resume: &BTreeMap<i32, Resume>) {
-        let mut told = self.consumer.context().told();
-        for (number, place) in (0..).zip(partitions) {
-            if let Some(resume) = resume.get(&number) {
-                told.positions.insert(place.clone(), resume.offset);
-            }
-            self.places.push(place);
-        }
-        drop(told);
-        self.resume.clone_from(resume);
-    }
-
-    /// Commits what was stored, and leaves the group. Can block while a broker is dead.
-    pub fn leave(self) {
-        if let Err(error) = self.consumer.commit_consumer_state(CommitMode::Sync) {
-            // Nothing to commit is the usual case of a short run.
-            tracing::debug!(%error, "offsets not committed on leaving");
-        }
-    }
-
-    /// What commits offsets.
-    pub fn committer(&self) -> Committer {
-        Committer {
-            consumer: Arc::clone(&self.consumer),
-            places: self.places.clone(),
-        }
-    }
-
-    /// What stores offsets.
-    pub fn offset_store(&self) -> OffsetStore {
-        OffsetStore {
-            consumer: Arc::clone(&self.consumer),
-            places: self.places.clone(),
-        }
-    }
 }
 
 impl<O: Outlet> KafkaSource<O> {
@@ -314,6 +117,7 @@ impl<O: Outlet> KafkaSource<O> {
         KafkaSource {
             consumer: Arc::clone(&subscription.consumer),
             front,
+            observe: settings.observe,
             outlet,
             status,
             idle_after,
@@ -324,9 +128,11 @@ impl<O: Outlet> KafkaSource<O> {
             readings: readings.collect(),
             numbers,
             rejections: RejectionLog::default(),
+            dead_letters: subscription.dead_letters.clone(),
             warned_of_create_time: BTreeSet::new(),
             wants_append_time: subscription.wants_append_time,
             housekeeping: now,
+            is_counted: false,
             swaps,
         }
     }
@@ -355,8 +161,11 @@ impl<O: Outlet> KafkaSource<O> {
             if idle || in_batch >= BATCH {
                 in_batch = 0;
                 self.publish();
-                self.keep_house(Instant::now())?;
+                self.keep_house(Instant::now(), idle)?;
             }
+        }
+        if let Some(topic) = &self.dead_letters {
+            topic.settle();
         }
         self.publish();
         self.outlet.finish()
@@ -371,7 +180,7 @@ impl<O: Outlet> KafkaSource<O> {
         };
         let offset = message.offset();
         let reading = &mut self.readings[number];
-        reading.next_offset = offset + 1;
+        reading.next_offset = Some(offset + 1);
         let payload = message.payload().unwrap_or_default();
         if crate::decode::is_blank(payload) {
             return Ok(());
@@ -399,6 +208,9 @@ impl<O: Outlet> KafkaSource<O> {
                 &format!("{}[{}]", place.0, place.1),
                 offset,
             );
+            if let Some(topic) = &self.dead_letters {
+                topic.write(message, reason);
+            }
         }
         match step {
             Some(step) => self.outlet.send(step),
@@ -419,7 +231,9 @@ impl<O: Outlet> KafkaSource<O> {
                     reading.paused = false;
                     reading.looked_at.1 = Instant::now();
                     reading.is_idle = false;
-                    self.resume(number);
+                    let begun = self.consumer.context().told().begun.remove(&place);
+                    reading.next_offset = begun.map(|begun| begun.offset);
+                    self.resume(number, begun);
                     self.front.assign(number)
                 }
                 Change::Revoked(place) => {
@@ -427,11 +241,10 @@ impl<O: Outlet> KafkaSource<O> {
                     let number = self.number_of(&place, places);
                     let reading = &mut self.readings[number as usize];
                     reading.assigned = false;
-                    self.consumer
-                        .context()
-                        .told()
-                        .positions
-                        .insert(place, reading.next_offset);
+                    let mut told = self.consumer.context().told();
+                    let next = reading.next_offset;
+                    told.positions.extend(next.map(|next| (place, next)));
+                    drop(told);
                     self.front.revoke(number)
                 }
             };
@@ -441,8 +254,8 @@ impl<O: Outlet> KafkaSource<O> {
         Ok(())
     }
 
-    /// Takes up what was committed with the offset that reading begins at.
-    fn resume(&mut self, number: i32) {
+    /// Takes up what is known of a partition at the offset that reading begins at.
+    fn resume(&mut self, number: i32, begun: Option<Begun>) {
         let place = &self.readings[number as usize].place;
         let committed = {
             let mut told = self.consumer.context().told();
@@ -452,6 +265,10 @@ impl<O: Outlet> KafkaSource<O> {
             Some(Some(resume)) => self.front.resume(number, resume),
             Some(None) => self.front.forget(number),
             None => {}
+        }
+        if let Some(begun) = begun.filter(|begun| begun.is_fresh) {
+            let beginning = Resume::beginning(self.observe, begun.offset);
+            self.front.resume(number, beginning);
         }
     }
 
@@ -470,12 +287,13 @@ impl<O: Outlet> KafkaSource<O> {
     fn publish(&mut self) {
         let mut status = self.status.lock();
         status.counts.clone_from(self.front.counts());
+        status.dead_letters = self.dead_letters.as_ref().map(|topic| topic.status());
         status.deduplication_overflow = self.front.deduplication_overflow();
         status.watermark = self.front.watermark();
     }
 
     /// What is due a few times a second: lag, idle partitions, partitions far ahead.
-    fn keep_house(&mut self, now: Instant) -> Result<(), O::Error> {
+    fn keep_house(&mut self, now: Instant, is_idle: bool) -> Result<(), O::Error> {
         if now.duration_since(self.housekeeping) < HOUSEKEEPING {
             return Ok(());
         }
@@ -487,6 +305,10 @@ impl<O: Outlet> KafkaSource<O> {
         }
         self.housekeeping = now;
         self.outlet.keep_house(now)?;
+        if !self.is_counted {
+            self.is_counted = self.consumer.context().take_census(&self.consumer);
+        }
+        self.go_on_astray(is_idle);
         let (lag, lag_is_new, errors) = {
             let mut told = self.consumer.context().told();
             (
@@ -505,6 +327,11 @@ impl<O: Outlet> KafkaSource<O> {
                     partition: *partition,
                     messages: *messages,
                 })
+                .collect();
+            status.offset_resets = self
+                .readings
+                .iter()
+                .map(|reading| (reading.place.clone(), reading.resets))
                 .collect();
         }
         if lag_is_new {

@@ -3,6 +3,7 @@
 //! A source feeds the front of the engine and hands its steps to the back. This is where clocks
 //! and I/O are.
 
+mod dead_letters;
 mod file;
 mod kafka;
 mod outlet;

@@ -6,32 +6,38 @@ use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// One message was refused: counted by the front, told here.
-#[derive(Clone, Copy, Debug)]
-pub struct RejectionLog {
-    last: [Option<Instant>; Rejection::ALL.len()],
-    untold: [u64; Rejection::ALL.len()],
+/// Lets something be told of once a second, and counts how often it was not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sampled {
+    last: Option<Instant>,
+    untold: u64,
 }
 
-impl Default for RejectionLog {
-    fn default() -> Self {
-        RejectionLog {
-            last: [None; Rejection::ALL.len()],
-            untold: [0; Rejection::ALL.len()],
+impl Sampled {
+    /// How often it was not told of since the last time, if it is to be told of now.
+    pub(super) fn due(&mut self, now: Instant) -> Option<u64> {
+        if self
+            .last
+            .is_some_and(|last| now.duration_since(last) < EVERY)
+        {
+            self.untold += 1;
+            return None;
         }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.untold))
     }
 }
+
+/// One message was refused: counted by the front, told here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RejectionLog([Sampled; Rejection::ALL.len()]);
 
 impl RejectionLog {
     /// Tells of it, unless its reason was told of a moment ago.
     pub fn note(&mut self, now: Instant, reason: Rejection, place: &str, offset: i64) {
-        let slot = reason as usize;
-        if self.last[slot].is_some_and(|last| now.duration_since(last) < EVERY) {
-            self.untold[slot] += 1;
+        let Some(untold) = self.0[reason as usize].due(now) else {
             return;
-        }
-        let untold = std::mem::take(&mut self.untold[slot]);
-        self.last[slot] = Some(now);
+        };
         tracing::warn!(
             reason = reason.name(),
             place,
@@ -39,5 +45,22 @@ impl RejectionLog {
             since_last_line = untold,
             "event rejected"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_of_once_a_second_with_how_often_it_was_not() {
+        let start = Instant::now();
+        let mut sampled = Sampled::default();
+        let mut due = |milliseconds| sampled.due(start + Duration::from_millis(milliseconds));
+        assert_eq!(due(0), Some(0));
+        assert_eq!([due(1), due(500), due(999)], [None; 3]);
+        assert_eq!(due(1_000), Some(3));
+        assert_eq!(due(1_999), None);
+        assert_eq!(due(5_000), Some(1));
     }
 }

@@ -1,7 +1,7 @@
 //! From a topic with events to a topic with alerts, to Prometheus, and to the shipped rules.
 
 use crate::support::contract::{faults_of_alert, faults_of_event};
-use crate::support::daemon::{Daemon, SOON, Scrape, Setting};
+use crate::support::daemon::{Daemon, SOON, Scrape, Setting, with_dead_letters};
 use crate::support::events::{Story, message};
 use crate::support::eventually;
 use crate::support::kafka::{Client, Message, shared};
@@ -30,7 +30,9 @@ impl Scene {
     fn set() -> Scene {
         let kafka = shared();
         let setting = Setting::made(&kafka, PARTITIONS);
-        let daemon = Daemon::start(&setting);
+        let rejected = format!("{}-rejected", setting.topic);
+        kafka.create_topic(&rejected, 1);
+        let daemon = Daemon::start_with(&with_dead_letters(&setting.yaml(), &rejected));
         let prometheus = Prometheus::start(daemon.address(), Path::new(RULES));
         // An increase is seen only by who has seen the zero before it.
         eventually("Prometheus to see that nothing has fired", SOON, || {
@@ -181,6 +183,14 @@ fn every_message_is_in_the_books_once_and_prometheus_can_read_them() {
     eventually("Prometheus to see everything read", SOON, || {
         (scene.prometheus.value("vigie_events_read_total") == Some(63.0 * of_each)).then_some(())
     });
+    assert_eq!(scene.prometheus.value(balance), Some(0.0));
+    let balance = "sum(vigie_events_rejected_total) - sum(vigie_dead_letters_total) \
+                   - sum(vigie_dead_letters_lost_total) - sum(vigie_dead_letters_waiting)";
+    eventually(
+        "Prometheus to see the rejected in their topic",
+        SOON,
+        || (scene.prometheus.value("vigie_dead_letters_total") == Some(of_each)).then_some(()),
+    );
     assert_eq!(scene.prometheus.value(balance), Some(0.0));
     let checked = check_metrics(&scene.daemon.get("/metrics").body);
     assert_eq!(

@@ -89,6 +89,14 @@ lists:
     }
 }
 
+/// The same configuration with a topic for rejected messages.
+pub(crate) fn with_dead_letters(yaml: &str, topic: &str) -> String {
+    yaml.replace(
+        "  start:",
+        &format!("  dead_letter_topic: {topic}\n  start:"),
+    )
+}
+
 /// The `vigie` command, without what the surroundings of the tests would change of it.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));

@@ -5,7 +5,7 @@
 
 mod client;
 
-pub(crate) use client::{Client, Message, fresh_name};
+pub(crate) use client::{Client, Message, Record, fresh_name};
 
 use super::process::Process;
 use super::{directory, eventually, ports};

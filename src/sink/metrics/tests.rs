@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Config;
 use crate::domain::{Alert, AlertClass, AlertStatus, AlertWindow, EventTime, Maturity};
 use crate::observe::Verdict;
-use crate::sink::live::Lag;
+use crate::sink::live::{DeadLetters, Lag, OffsetResets};
 use std::path::Path;
 
 pub(in crate::sink) fn alert(detection: &str, actor: &str, severity: Severity) -> Alert {
@@ -142,6 +142,52 @@ fn what_was_read_is_what_became_of_it() {
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum();
     assert_eq!(rejected, 1.0);
+}
+
+#[test]
+fn what_was_refused_is_written_or_lost_or_waits_where_a_topic_is_named() {
+    assert!(!render(|_| {}).contains("vigie_dead_letters"));
+    let text = render(|status| {
+        status.dead_letters = Some(DeadLetters {
+            written: 5,
+            lost: vec![("queue_full", 0), ("too_large", 2)],
+            waiting: 1,
+        });
+    });
+    assert_eq!(value(&text, "vigie_dead_letters_total"), 5.0);
+    let lost = |reason| format!("vigie_dead_letters_lost_total{{reason=\"{reason}\"}}");
+    assert_eq!(value(&text, &lost("queue_full")), 0.0);
+    assert_eq!(value(&text, &lost("too_large")), 2.0);
+    assert_eq!(value(&text, "vigie_dead_letters_waiting"), 1.0);
+}
+
+#[test]
+fn what_was_deleted_unread_is_counted_by_partition_from_zero_on() {
+    let text = render(|status| {
+        let lost = OffsetResets {
+            expired: 1,
+            replaced: 2,
+            messages_lost: 40,
+        };
+        status.offset_resets = vec![
+            ((String::from("t"), 0), lost),
+            ((String::from("t"), 1), OffsetResets::default()),
+        ];
+    });
+    let lost = |n| format!("vigie_kafka_messages_lost_total{{topic=\"t\",partition=\"{n}\"}}");
+    assert_eq!(
+        (value(&text, &lost(0)), value(&text, &lost(1))),
+        (40.0, 0.0)
+    );
+    let resets = |n, reason| {
+        let labels = format!("topic=\"t\",partition=\"{n}\",reason=\"{reason}\"");
+        value(
+            &text,
+            &format!("vigie_kafka_offset_resets_total{{{labels}}}"),
+        )
+    };
+    assert_eq!((resets(0, "expired"), resets(0, "replaced")), (1.0, 2.0));
+    assert_eq!((resets(1, "expired"), resets(1, "replaced")), (0.0, 0.0));
 }
 
 #[test]

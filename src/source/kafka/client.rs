@@ -1,5 +1,6 @@
 //! The Kafka client: its options, and what it tells through its callbacks.
 
+use super::census::Census;
 use crate::config::{KafkaConfig, Start};
 use crate::domain::EventTime;
 use crate::observe::Resume;
@@ -8,14 +9,14 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
-const OFFSETS_FOR_TIMES_TIMEOUT: Duration = Duration::from_secs(10);
+/// The state of fetching in which a partition waits to be told where to go on.
+const STOPPED: &str = "none";
 /// An error of the same kind is worth a line in the log no more often than this.
 const ERROR_LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -53,14 +54,8 @@ pub fn consumer_config(kafka: &KafkaConfig) -> Result<ClientConfig, KafkaError> 
         .set("bootstrap.servers", &kafka.brokers)
         .set("group.id", &kafka.group)
         .set("partition.assignment.strategy", "cooperative-sticky")
-        .set(
-            "auto.offset.reset",
-            if kafka.start == Start::Latest {
-                "latest"
-            } else {
-                "earliest"
-            },
-        )
+        // A partition whose next message is gone stops, and is looked at; see `astray`.
+        .set("auto.offset.reset", "error")
         .set("enable.auto.commit", "true")
         .set("enable.auto.offset.store", "false")
         .set("allow.auto.create.topics", "false")
@@ -80,7 +75,7 @@ pub(super) fn to_metadata(resume: &Resume) -> String {
     })
 }
 
-fn from_metadata(text: &str) -> Option<Resume> {
+pub(super) fn from_metadata(text: &str) -> Option<Resume> {
     let digits = text.as_bytes().chunks(2);
     let bytes: Option<Vec<u8>> = digits
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
@@ -93,16 +88,34 @@ fn from_metadata(text: &str) -> Option<Resume> {
 pub(super) struct Told {
     /// Partitions that have come and gone, in order.
     pub(super) changes: Vec<Change>,
+    /// Which partitions were there when reading began.
+    pub(super) census: Census,
+    /// Partitions that an earlier process has read.
+    pub(super) read_before: BTreeSet<TopicPartition>,
     /// Where to go on, should the partition come back.
     pub(super) positions: BTreeMap<TopicPartition, i64>,
+    /// Where a partition that was just assigned begins, as far as that is known.
+    pub(super) begun: BTreeMap<TopicPartition, Begun>,
     /// What was committed with the offset where a partition begins; `None` where nothing was.
     pub(super) committed: BTreeMap<TopicPartition, Option<Resume>>,
     pub(super) assigned: BTreeSet<TopicPartition>,
     pub(super) lag: BTreeMap<TopicPartition, i64>,
     pub(super) lag_is_new: bool,
+    /// How often a partition was said to have stopped since its next message is gone.
+    pub(super) astray: usize,
+    /// Assigned partitions that were not being read when statistics came last.
+    pub(super) stopped: BTreeSet<TopicPartition>,
     pub(super) errors: u64,
     /// When each kind of error was last told of in the log.
     pub(super) last_lines: Vec<(Option<RDKafkaErrorCode>, Instant)>,
+}
+
+/// Where reading of a partition begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    pub(super) offset: i64,
+    /// Nothing was read of it that stage 1 would know of.
+    pub(super) is_fresh: bool,
 }
 
 pub(super) enum Change {
@@ -111,6 +124,7 @@ pub(super) enum Change {
 }
 
 pub(super) struct Context {
+    pub(super) topics: Vec<String>,
     pub(super) start: Start,
     pub(super) started: EventTime,
     pub(super) origin: Origin,
@@ -121,107 +135,13 @@ impl Context {
     pub(super) fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// The offsets to begin at: where this process left, or where the configuration says.
-    fn with_offsets(
-        &self,
-        consumer: &BaseConsumer<Context>,
-        partitions: &TopicPartitionList,
-    ) -> TopicPartitionList {
-        let known = match self.origin {
-            Origin::Known => self.told().positions.clone(),
-            Origin::Committed => self.committed(consumer, partitions),
-        };
-        let fresh = |offset| {
-            let mut list = TopicPartitionList::new();
-            for element in partitions.elements() {
-                let place = (element.topic().to_owned(), element.partition());
-                if !known.contains_key(&place) {
-                    // An offset that a list refuses is one it cannot hold; none of these is.
-                    let _ = list.add_partition_offset(element.topic(), element.partition(), offset);
-                }
-            }
-            list
-        };
-        let mut list = match self.start {
-            Start::Earliest => fresh(Offset::Beginning),
-            Start::Latest => fresh(Offset::End),
-            Start::At(time) => self.at_time(consumer, fresh(Offset::Offset(time.0.max(0)))),
-            Start::Ago(ago) => self.at_time(
-                consumer,
-                fresh(Offset::Offset((self.started - ago).0.max(0))),
-            ),
-        };
-        for element in partitions.elements() {
-            if let Some(position) = known.get(&(element.topic().to_owned(), element.partition())) {
-                let _ = list.add_partition_offset(
-                    element.topic(),
-                    element.partition(),
-                    Offset::Offset(*position),
-                );
-            }
-        }
-        list
-    }
-
-    /// Where the group has committed these partitions, waiting for a broker that does not say.
-    fn committed(
-        &self,
-        consumer: &BaseConsumer<Context>,
-        partitions: &TopicPartitionList,
-    ) -> BTreeMap<TopicPartition, i64> {
-        let mut committed = BTreeMap::new();
-        let asked = loop {
-            match consumer.committed_offsets(partitions.clone(), COMMITTED_WITHIN) {
-                Ok(asked) => break asked,
-                Err(error) => {
-                    tracing::warn!(%error, "the broker did not say what was committed; asking again");
-                }
-            }
-        };
-        let mut told = self.told();
-        for element in asked.elements() {
-            let place = (element.topic().to_owned(), element.partition());
-            let resume = from_metadata(element.metadata());
-            if let Offset::Offset(offset) = element.offset() {
-                committed.insert(place.clone(), offset);
-                if resume.is_none() {
-                    tracing::warn!(
-                        topic = place.0,
-                        partition = place.1,
-                        "an offset was committed by another program; its first minutes are read without what came before"
-                    );
-                }
-            }
-            told.committed.insert(place, resume);
-        }
-        committed
-    }
-
-    fn at_time(
-        &self,
-        consumer: &BaseConsumer<Context>,
-        times: TopicPartitionList,
-    ) -> TopicPartitionList {
-        if times.count() == 0 {
-            return times;
-        }
-        match consumer.offsets_for_times(times.clone(), OFFSETS_FOR_TIMES_TIMEOUT) {
-            Ok(offsets) => offsets,
-            Err(error) => {
-                tracing::warn!(%error, "the broker did not say where kafka.start is; reading from the oldest message");
-                let mut list = times;
-                let _ = list.set_all_offsets(Offset::Beginning);
-                list
-            }
-        }
-    }
 }
 
 impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
         let mut told = self.told();
         told.lag_is_new = true;
+        told.stopped.clear();
         for (topic, statistics) in statistics.topics {
             for (partition, statistics) in statistics.partitions {
                 let place = (topic.clone(), partition);
@@ -230,6 +150,9 @@ impl ClientContext for Context {
                 } else {
                     statistics.next_offset
                 };
+                if told.assigned.contains(&place) && statistics.fetch_state == STOPPED {
+                    told.stopped.insert(place.clone());
+                }
                 // Statistics go on about partitions that have left. Until the first answer of the
                 // broker the end of the partition is not known.
                 if told.assigned.contains(&place) && next >= 0 && statistics.hi_offset >= 0 {
@@ -241,8 +164,12 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let mut told = self.told();
-        told.errors += 1;
         let code = error.rdkafka_error_code();
+        if code == Some(RDKafkaErrorCode::AutoOffsetReset) {
+            told.astray += 1;
+            return;
+        }
+        told.errors += 1;
         let now = Instant::now();
         let known = told.last_lines.iter().position(|(known, _)| *known == code);
         match known.map(|at| &mut told.last_lines[at].1) {
@@ -273,13 +200,15 @@ impl ConsumerContext for Context {
             .collect();
         let outcome = match error {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                let list = self.with_offsets(consumer, partitions);
+                let beginnings = self.begin(consumer, partitions);
                 let mut told = self.told();
                 told.assigned.extend(places.iter().cloned());
                 told.changes
                     .extend(places.into_iter().map(Change::Assigned));
                 drop(told);
-                consumer.incremental_assign(&list)
+                let assigned = consumer.incremental_assign(&beginnings.list);
+                beginnings.mark(consumer);
+                assigned
             }
             _ => {
                 let mut told = self.told();

@@ -1,11 +1,12 @@
 //! What tests do with a Kafka: make topics, produce, read everything, look at a group's offsets.
 
 use crate::support::eventually;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,10 +42,34 @@ pub(crate) struct Message {
 /// A message that was read.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// Key.
+    /// Partition it stands in.
+    pub(crate) partition: i32,
+    /// Its place there.
+    pub(crate) offset: i64,
+    /// In milliseconds since the epoch.
+    pub(crate) timestamp: Option<i64>,
+    /// Key; empty where it has none.
     pub(crate) key: Vec<u8>,
     /// Payload.
     pub(crate) payload: Vec<u8>,
+    /// Headers, in their order.
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Record {
+    fn of(message: &BorrowedMessage<'_>) -> Record {
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        Record {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp().to_millis(),
+            key: message.key().unwrap_or_default().to_vec(),
+            payload: message.payload().unwrap_or_default().to_vec(),
+            headers: headers
+                .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+                .collect(),
+        }
+    }
 }
 
 /// A client of one Kafka.
@@ -75,12 +100,54 @@ impl Client {
 
     /// Makes a topic that keeps the broker's append times.
     pub(crate) fn create_topic(&self, topic: &str, partitions: i32) {
-        let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
-            .set("message.timestamp.type", "LogAppendTime");
+        self.create_topic_with(
+            topic,
+            partitions,
+            &[("message.timestamp.type", "LogAppendTime")],
+        );
+    }
+
+    /// Makes a topic with these settings.
+    pub(crate) fn create_topic_with(
+        &self,
+        topic: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+    ) {
+        let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let topic = settings
+            .iter()
+            .fold(topic, |topic, (name, value)| topic.set(name, value));
         let (admin, options) = self.admin();
         let made = wait(admin.create_topics([&topic], &options));
         let made = made.expect("an answer to creating a topic");
         assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// Gives a topic more partitions, so that it has so many.
+    pub(crate) fn grow_topic(&self, topic: &str, partitions: usize) {
+        let grown = NewPartitions::new(topic, partitions);
+        let (admin, options) = self.admin();
+        let made = wait(admin.create_partitions([&grown], &options));
+        let made = made.expect("an answer to adding partitions");
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// Deletes what stands before an offset, as retention does.
+    pub(crate) fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("a partition and an offset");
+        let (admin, options) = self.admin();
+        let gone = wait(admin.delete_records(&list, &options));
+        let gone = gone.expect("an answer to deleting records");
+        let elements = gone.elements();
+        assert!(
+            elements
+                .iter()
+                .all(|element| element.error().is_ok() && element.offset().to_raw() == Some(offset)),
+            "{gone:?}"
+        );
     }
 
     /// Removes a topic with all that is in it, and waits until it is gone.
@@ -104,6 +171,20 @@ impl Client {
 
     /// Produces, in order for each partition, and waits until the broker has everything.
     pub(crate) fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) {
+        let messages: Vec<Message> = messages.into_iter().collect();
+        self.write(messages.iter().map(|message| {
+            BaseRecord::to(topic)
+                .partition(message.partition)
+                .key(message.key.as_bytes())
+                .payload(&message.payload)
+        }));
+    }
+
+    /// The same with records that are written out whole.
+    pub(crate) fn write<'a>(
+        &self,
+        records: impl IntoIterator<Item = BaseRecord<'a, [u8], Vec<u8>>>,
+    ) {
         let failures = Failures::default();
         let mut config = self.config();
         config
@@ -114,11 +195,7 @@ impl Client {
         let producer: ThreadedProducer<Failures> = config
             .create_with_context(failures.clone())
             .expect("a producer");
-        for message in messages {
-            let record = BaseRecord::to(topic)
-                .partition(message.partition)
-                .key(&message.key)
-                .payload(&message.payload);
+        for record in records {
             producer
                 .send(record)
                 .map_err(|(error, _)| error)
@@ -153,10 +230,7 @@ impl Client {
                 && let Some(polled) = consumer.poll(Duration::from_millis(50))
             {
                 match polled {
-                    Ok(message) => records.push(Record {
-                        key: message.key().unwrap_or_default().to_vec(),
-                        payload: message.payload().unwrap_or_default().to_vec(),
-                    }),
+                    Ok(message) => records.push(Record::of(&message)),
                     Err(KafkaError::PartitionEOF(partition)) => {
                         left.remove(&partition);
                     }

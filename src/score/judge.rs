@@ -1,5 +1,7 @@
 //! Judge: one group's windows, entities and baselines.
 
+mod describe;
+
 use super::baseline::{
     CumulativeSeries, FirstSeenSeries, Judged, Learning, LocationSeries, LocationValues, MixSeries,
     MixValues, RareSeries, RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries,

@@ -12,12 +12,19 @@ mod entities;
 mod gathering;
 mod judge;
 mod judges;
+mod knowledge;
 mod meet;
 mod meeting;
 mod recalibration;
 mod shard;
 mod windows;
 
+pub use baseline::{
+    BaselineKnowledge, CategoryKnowledge, CumulativeKnowledge, FirstSeenKnowledge,
+    LocationKnowledge, MixKnowledge, RareKnowledge, RateKnowledge, RatioKnowledge,
+    RegularKnowledge, RuleKnowledge, ShiftKnowledge, SumKnowledge,
+};
+pub use knowledge::{EntityKnowledge, GroupKnowledge, Knowledge, Seen, SeriesKnowledge};
 pub use meet::{Meet, MeetState, Met};
 pub use shard::{Shard, ShardState, deal};
 
@@ -334,6 +341,19 @@ impl Score {
             group.unseen(days, &self.plan, threshold, &mut bounds);
         }
         bounds
+    }
+
+    /// What its baselines know, to look at.
+    pub fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge {
+            judges: &self.state.judges,
+            plan: &self.plan,
+        }
+    }
+
+    /// Parcels that something is known of.
+    pub fn parcels(&self) -> usize {
+        self.state.parcels.as_ref().map_or(0, Parcels::len)
     }
 
     /// What of parcels was forgotten for want of room.

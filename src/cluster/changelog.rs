@@ -8,6 +8,7 @@
 
 use super::writer::{LogWriter, WriteError};
 use crate::config::Config;
+use crate::domain::EventTime;
 use crate::snapshot::{Damage, Found, Snapshot};
 use crate::source::consumer_config;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -26,7 +27,7 @@ const STALLED: Duration = Duration::from_secs(60);
 
 /// The changelog cannot be read.
 #[derive(Debug, Error)]
-pub(super) enum ReadError {
+pub enum ReadError {
     /// Kafka does not give it.
     #[error("partition {partition} of topic `{topic}` cannot be read")]
     Kafka {
@@ -55,10 +56,17 @@ struct Manifest {
     next: i64,
 }
 
-/// A state, with the offset from which its node goes on.
-pub(super) struct Kept {
-    pub(super) found: Found,
-    pub(super) next: i64,
+/// A state, as it stands in a partition.
+#[derive(Clone, Debug)]
+pub struct KeptState {
+    /// The state.
+    pub found: Found,
+    /// Length of its file.
+    pub bytes: u64,
+    /// When it was written, by the clock of the broker or of who wrote it.
+    pub written: Option<EventTime>,
+    /// Offset in the node's log from which it goes on.
+    pub next: i64,
 }
 
 /// What a replica writes of the states of one node.
@@ -120,31 +128,36 @@ impl Changelog {
 ///
 /// # Errors
 /// Where the partition cannot be read to its end.
-pub(super) fn read(config: &Config, topic: &str, partition: i32) -> Result<Vec<Kept>, ReadError> {
+pub(super) fn read(
+    config: &Config,
+    topic: &str,
+    partition: i32,
+) -> Result<Vec<KeptState>, ReadError> {
     let failed = |source| ReadError::Kafka {
         topic: topic.to_owned(),
         partition,
         source,
     };
     let records = read_to_end(config, topic, partition, &failed)?;
-    let mut kept: Vec<Kept> = records
+    let mut kept: Vec<KeptState> = records
         .iter()
         .filter(|(key, _)| key.matches('/').count() == 1)
-        .filter_map(|(key, value)| {
+        .filter_map(|(key, (value, written))| {
             let manifest: Manifest = postcard::from_bytes(value).ok()?;
             let parts = (0..manifest.parts).map(|part| records.get(&format!("{key}/{part}")));
-            let whole: Option<Vec<&Vec<u8>>> = parts.collect();
+            let whole: Option<Vec<&(Vec<u8>, _)>> = parts.collect();
+            let parts = whole.iter().flatten();
+            let bytes: Vec<u8> = parts.flat_map(|(part, _)| part).copied().collect();
             let content = match whole {
-                Some(parts) => {
-                    let bytes: Vec<u8> = parts.into_iter().flatten().copied().collect();
-                    Snapshot::from_bytes(&bytes)
-                }
+                Some(_) => Snapshot::from_bytes(&bytes),
                 None => Err(Damage::Sum),
             };
             let name = format!("{topic}[{partition}] {key}");
-            Some(Kept {
+            Some(KeptState {
                 found: Found { name, content },
                 next: manifest.next,
+                bytes: bytes.len() as u64,
+                written: *written,
             })
         })
         .collect();
@@ -152,12 +165,15 @@ pub(super) fn read(config: &Config, topic: &str, partition: i32) -> Result<Vec<K
     Ok(kept)
 }
 
+/// A record's value, and when it was written.
+type Record = (Vec<u8>, Option<EventTime>);
+
 fn read_to_end(
     config: &Config,
     topic: &str,
     partition: i32,
     failed: &dyn Fn(KafkaError) -> ReadError,
-) -> Result<BTreeMap<String, Vec<u8>>, ReadError> {
+) -> Result<BTreeMap<String, Record>, ReadError> {
     let consumer: BaseConsumer = consumer_config(&config.kafka)
         .map_err(failed)?
         .set("enable.auto.commit", "false")
@@ -188,7 +204,10 @@ fn read_to_end(
                 heard = Instant::now();
                 let key = String::from_utf8_lossy(record.key().unwrap_or_default()).into_owned();
                 match record.payload() {
-                    Some(value) => records.insert(key, value.to_vec()),
+                    Some(value) => {
+                        let written = record.timestamp().to_millis().map(EventTime);
+                        records.insert(key, (value.to_vec(), written))
+                    }
                     None => records.remove(&key),
                 };
             }

@@ -14,3 +14,4 @@ mod rejection;
 mod reload;
 mod room;
 mod start;
+mod state;

@@ -18,4 +18,5 @@ mod parcels;
 mod replay;
 mod simulate;
 mod spread;
+mod state;
 mod support;

@@ -6,21 +6,44 @@
 
 use super::disk::{Disk, Files};
 use super::format::{Damage, Snapshot};
+use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::SystemTime;
 use thiserror::Error;
 
 /// Snapshots that are kept: the newest, and one to go back to should its file be damaged.
 const KEPT: usize = 2;
 const PREFIX: &str = "snapshot-";
 const BEING_WRITTEN: &str = "unfinished";
+const LISTING: &str = "listing";
+const READING: &str = "reading";
 
 /// The directory cannot be read or written.
 #[derive(Debug, Error)]
-#[error("state.directory {}: {doing} failed; vigie must be able to write there, and there must be room for three snapshots", path.display())]
+#[error("state.directory {}: {doing} failed; vigie must be able to {}", path.display(), needed(doing))]
 pub struct SnapshotError {
     path: PathBuf,
     doing: &'static str,
     source: std::io::Error,
+}
+
+fn needed(doing: &str) -> &'static str {
+    match doing {
+        LISTING | READING => "read there",
+        _ => "write there, and there must be room for three snapshots",
+    }
+}
+
+/// A snapshot's file, as somebody finds it who looks on.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The file.
+    pub found: Found,
+    /// Its length.
+    pub bytes: u64,
+    /// When it was written.
+    pub written: SystemTime,
 }
 
 /// A snapshot's file, as it was found.
@@ -65,7 +88,7 @@ impl<D: Disk> Directory<D> {
         let mut found = Vec::new();
         for number in self.numbers()?.into_iter().rev() {
             let name = name_of(number);
-            let bytes = self.said("reading", self.disk.read(&self.path.join(&name)))?;
+            let bytes = self.said(READING, self.disk.read(&self.path.join(&name)))?;
             let content = Snapshot::from_bytes(&bytes);
             let is_last = !matches!(&content, Err(damage) if damage.is_of_the_file());
             found.push(Found { name, content });
@@ -74,6 +97,50 @@ impl<D: Disk> Directory<D> {
             }
         }
         Ok(found)
+    }
+
+    /// Shows the snapshots, newest first, one at a time, as each can be large, until `make` breaks off; what
+    /// it breaks off with counts. It takes no lock, and the
+    /// daemon that has the directory goes on storing: should it remove one before it is read, all that
+    /// there are by then are shown from the newest on, and what was made before is dropped.
+    ///
+    /// # Errors
+    /// Where the directory or a file cannot be read. What a file holds is no error.
+    pub fn survey<T>(
+        &self,
+        mut make: impl FnMut(Seen) -> ControlFlow<T, T>,
+    ) -> Result<Vec<T>, SnapshotError> {
+        'again: loop {
+            let mut made = Vec::new();
+            for number in self.numbers()?.into_iter().rev() {
+                match self.see(name_of(number)) {
+                    Ok(seen) => match make(seen) {
+                        ControlFlow::Continue(one) => made.push(one),
+                        ControlFlow::Break(last) => {
+                            made.push(last);
+                            break;
+                        }
+                    },
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue 'again,
+                    Err(error) => return self.said(READING, Err(error)),
+                }
+            }
+            return Ok(made);
+        }
+    }
+
+    fn see(&self, name: String) -> std::io::Result<Seen> {
+        let path = self.path.join(&name);
+        let bytes = self.disk.read(&path)?;
+        let written = self.disk.written(&path)?;
+        Ok(Seen {
+            bytes: bytes.len() as u64,
+            written,
+            found: Found {
+                name,
+                content: Snapshot::from_bytes(&bytes),
+            },
+        })
     }
 
     /// Stores a snapshot; it is there, whatever happens, once this returns.
@@ -112,7 +179,7 @@ impl<D: Disk> Directory<D> {
 
     /// The numbers of the snapshots that are there, in order.
     fn numbers(&self) -> Result<Vec<u64>, SnapshotError> {
-        let names = self.said("listing", self.disk.names(&self.path))?;
+        let names = self.said(LISTING, self.disk.names(&self.path))?;
         // What has no name of ours is somebody else's.
         let number = |name: &String| {
             let number = name.strip_prefix(PREFIX)?.parse().ok()?;
@@ -149,6 +216,7 @@ mod tests {
     use crate::domain::EventTime;
     use std::collections::BTreeMap;
     use std::io;
+    use std::ops::ControlFlow::{Break, Continue};
     use std::path::Path;
 
     /// What a crash leaves of what was not synced.
@@ -222,6 +290,10 @@ mod tests {
 
         fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
             Ok(self.contents[self.names[&short(file)]].clone())
+        }
+
+        fn written(&self, _: &Path) -> io::Result<SystemTime> {
+            Ok(SystemTime::UNIX_EPOCH)
         }
 
         fn make_directory(&mut self, _: &Path) -> io::Result<()> {
@@ -362,6 +434,33 @@ mod tests {
         assert_eq!(contents(&directory), [Err(Damage::Sum), Ok(snapshot(3))]);
     }
 
+    #[test]
+    fn who_looks_on_sees_all_there_are_also_where_one_goes_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_path_buf();
+        let mut directory = Directory::new(path.clone(), Files);
+        let number = |seen: Seen| seen.found.content.map(|it| it.header.closed_to.unwrap().0);
+        let numbers = |directory: &Directory| directory.survey(|seen| Continue(number(seen)));
+        assert_eq!(numbers(&directory).unwrap(), []);
+        for number in 0..2 {
+            directory.store(&snapshot(number)).unwrap();
+        }
+        assert_eq!(numbers(&directory).unwrap(), [Ok(1), Ok(0)]);
+        let first = directory.survey(|seen| Break(number(seen)));
+        assert_eq!(first.unwrap(), [Ok(1)]);
+        let mut looked = 0;
+        let while_stored = Directory::new(path, Files).survey(|seen| {
+            looked += 1;
+            if looked == 1 {
+                directory.store(&snapshot(2)).unwrap();
+            }
+            assert!(seen.bytes > 0 && seen.written > SystemTime::UNIX_EPOCH);
+            Continue(number(seen))
+        });
+        assert_eq!(while_stored.unwrap(), [Ok(2), Ok(1)]);
+        assert_eq!(looked, 3);
+    }
+
     /// The machine's file system, in which one operation fails.
     #[derive(Debug)]
     struct Failing {
@@ -387,6 +486,10 @@ mod tests {
 
         fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
             Files.read(file)
+        }
+
+        fn written(&self, file: &Path) -> io::Result<SystemTime> {
+            Files.written(file)
         }
 
         fn make_directory(&mut self, directory: &Path) -> io::Result<()> {

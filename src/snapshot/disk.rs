@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// A file system.
 pub trait Disk {
@@ -16,6 +17,11 @@ pub trait Disk {
     /// # Errors
     /// As the file system says.
     fn read(&self, file: &Path) -> io::Result<Vec<u8>>;
+    /// When a file was last written.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn written(&self, file: &Path) -> io::Result<SystemTime>;
     /// Makes a directory, and those it is in, where they are missing.
     ///
     /// # Errors
@@ -56,6 +62,10 @@ impl Disk for Files {
 
     fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
         fs::read(file)
+    }
+
+    fn written(&self, file: &Path) -> io::Result<SystemTime> {
+        fs::metadata(file)?.modified()
     }
 
     fn make_directory(&mut self, directory: &Path) -> io::Result<()> {

@@ -23,7 +23,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 const MAGIC: &[u8; 8] = b"vigie-st";
-const VERSION: u32 = 2;
+/// The version of the format that this program reads and writes.
+pub const FORMAT_VERSION: u32 = 2;
 const SUM_BYTES: usize = 16;
 /// The fastest: it is done while events are judged.
 const COMPRESSION: i32 = 1;
@@ -74,7 +75,7 @@ pub enum Damage {
     #[error("it is no snapshot of vigie")]
     Foreign,
     /// Of another version of the format.
-    #[error("it has version {0} of the format, this program reads version {VERSION}")]
+    #[error("it has version {0} of the format, this program reads version {FORMAT_VERSION}")]
     Version(u32),
     /// Its sum fits and its content does not read: it was written by a program that was faulty.
     #[error("its content does not read: {0}")]
@@ -102,7 +103,7 @@ impl Snapshot {
         let length = u32::try_from(header.len()).map_err(std::io::Error::other)?;
         let mut bytes = Vec::new();
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&header);
         zstd::stream::copy_encode(&self.state[..], &mut bytes, COMPRESSION)?;
@@ -127,7 +128,7 @@ impl Snapshot {
         }
         let rest = content.strip_prefix(MAGIC).ok_or(Damage::Foreign)?;
         let (version, rest) = number(rest)?;
-        if version != VERSION {
+        if version != FORMAT_VERSION {
             return Err(Damage::Version(version));
         }
         let (length, rest) = number(rest)?;
@@ -140,6 +141,16 @@ impl Snapshot {
             state: zstd::stream::decode_all(state).map_err(|error| says(&error))?,
         })
     }
+}
+
+/// A short name for a shape: equal shapes have the same, others hardly ever.
+pub fn shape_hash(shape: &[String]) -> String {
+    let mut hasher = SipHasher13::new();
+    for line in shape {
+        hasher.write(line.as_bytes());
+        hasher.write(b"\n");
+    }
+    format!("{:016x}", hasher.finish128().as_u128() >> 64)
 }
 
 fn number(bytes: &[u8]) -> Result<(u32, &[u8]), Damage> {

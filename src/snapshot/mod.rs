@@ -11,8 +11,8 @@ mod format;
 mod lock;
 mod recovery;
 
-pub use directory::{Directory, Found, SnapshotError};
+pub use directory::{Directory, Found, Seen, SnapshotError};
 pub use disk::{Disk, Files};
-pub use format::{Damage, Header, Outputs, Snapshot};
+pub use format::{Damage, FORMAT_VERSION, Header, Outputs, Snapshot, shape_hash};
 pub use lock::{Lock, LockError};
-pub use recovery::Recovery;
+pub use recovery::{Recovery, shape_differences};

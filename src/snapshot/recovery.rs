@@ -66,7 +66,7 @@ impl Recovery {
                 "{} was written under settings that shape baselines in another way ({}); set them back, \
                  or name another state.directory to begin without history",
                 found[at].name,
-                differences(&snapshot.header.shape, shape)
+                named(&shape_differences(&snapshot.header.shape, shape))
             ));
         }
         match at {
@@ -79,19 +79,29 @@ impl Recovery {
     }
 }
 
-/// The first few lines that one shape has and the other does not.
-fn differences(was: &[String], is: &[String]) -> String {
+/// The lines that one shape has and the other does not; none where they are the same.
+pub fn shape_differences(was: &[String], is: &[String]) -> Vec<String> {
+    if was == is {
+        return Vec::new();
+    }
     let lines = |shape: &[String]| shape.iter().cloned().collect::<BTreeSet<String>>();
     let (was, is) = (lines(was), lines(is));
     let gone = was.difference(&is).map(|line| format!("was: {line}"));
     let new = is.difference(&was).map(|line| format!("is: {line}"));
     let all: Vec<String> = gone.chain(new).collect();
-    match all.len() {
-        0 => String::from("they come in another order"),
-        n if n <= DIFFERENCES_MAX => all.join("; "),
+    match all.is_empty() {
+        true => vec![String::from("they come in another order")],
+        false => all,
+    }
+}
+
+/// The first few of them.
+fn named(differences: &[String]) -> String {
+    match differences.len() {
+        n if n <= DIFFERENCES_MAX => differences.join("; "),
         n => format!(
             "{}; and {} more",
-            all[..DIFFERENCES_MAX].join("; "),
+            differences[..DIFFERENCES_MAX].join("; "),
             n - DIFFERENCES_MAX
         ),
     }
@@ -166,12 +176,16 @@ mod tests {
     #[test]
     fn of_many_differences_a_few_are_named() {
         let was: Vec<String> = (0..9).map(|n| format!("line {n}")).collect();
-        let told = differences(&was, &was[..1]);
+        let told = named(&shape_differences(&was, &was[..1]));
         assert!(
             told.starts_with("was: line 1; ") && told.ends_with("; and 3 more"),
             "{told}"
         );
         let (one, other) = (lines(&["a", "b"]), lines(&["b", "a"]));
-        assert_eq!(differences(&one, &other), "they come in another order");
+        assert_eq!(shape_differences(&one, &one), [""; 0]);
+        assert_eq!(
+            shape_differences(&one, &other),
+            ["they come in another order"]
+        );
     }
 }

@@ -83,6 +83,17 @@ impl Episode {
     }
 }
 
+/// An episode that is open.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenEpisode<'e> {
+    /// Its strongest record so far.
+    pub alert: &'e Alert,
+    /// Since when it was seen.
+    pub since: EventTime,
+    /// Muted since it opened, and not shown while it is.
+    pub is_muted: bool,
+}
+
 /// All episodes that still matter.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Episodes {
@@ -276,6 +287,18 @@ impl Episodes {
             true
         });
         records
+    }
+
+    /// The open ones.
+    pub(super) fn all_open(&self) -> impl Iterator<Item = OpenEpisode<'_>> {
+        let episodes = self.by_key.values();
+        episodes
+            .filter(|episode| episode.ended.is_none())
+            .map(|episode| OpenEpisode {
+                alert: &episode.alert,
+                since: episode.seen.start,
+                is_muted: episode.hidden,
+            })
     }
 
     /// The open episodes' strongest records, but for hidden ones.

@@ -13,6 +13,7 @@ mod policy;
 mod saved;
 
 pub use budget::{Budget, TokenBucket};
+pub use episode::OpenEpisode;
 pub use policy::{
     AlertPolicy, Calendar, Effect, Matcher, MonthDay, Mute, Pattern, Quality, Subject, When,
 };
@@ -492,6 +493,11 @@ impl Alerting {
     /// The open episodes' alerts, but for those that are muted by now.
     pub fn active(&self) -> impl Iterator<Item = &Alert> {
         self.state.episodes.active()
+    }
+
+    /// The open episodes, those that are muted by now included.
+    pub fn open_episodes(&self) -> impl Iterator<Item = OpenEpisode<'_>> {
+        self.state.episodes.all_open()
     }
 
     /// What was muted so far, by reason.

@@ -33,19 +33,43 @@ pub fn join_key<'e>(
         if position > 0 {
             key.push(SEPARATOR);
         }
-        if !value.contains([SEPARATOR, ESCAPE]) {
-            key.push_str(value);
-        } else {
-            for c in value.chars() {
-                match c {
-                    SEPARATOR => key.extend([ESCAPE, ESCAPED_SEPARATOR]),
-                    ESCAPE => key.extend([ESCAPE, ESCAPE]),
-                    c => key.push(c),
-                }
-            }
-        }
+        push_escaped(key, value);
     }
     Some(scratch)
+}
+
+#[inline]
+fn push_escaped(key: &mut String, value: &str) {
+    if !value.contains([SEPARATOR, ESCAPE]) {
+        key.push_str(value);
+        return;
+    }
+    for c in value.chars() {
+        match c {
+            SEPARATOR => key.extend([ESCAPE, ESCAPED_SEPARATOR]),
+            ESCAPE => key.extend([ESCAPE, ESCAPE]),
+            c => key.push(c),
+        }
+    }
+}
+
+/// The key of the entity made of `members` that has these values; `None` where these are of other
+/// members.
+pub fn key_of(members: &[Member], entity: &BTreeMap<Member, String>) -> Option<EntityKey> {
+    if members.len() != entity.len() {
+        return None;
+    }
+    if let [member] = members {
+        return entity.get(member).map(EntityKey::new);
+    }
+    let mut key = String::new();
+    for (position, member) in members.iter().enumerate() {
+        if position > 0 {
+            key.push(SEPARATOR);
+        }
+        push_escaped(&mut key, entity.get(member)?);
+    }
+    Some(EntityKey::from(key))
 }
 
 /// The first member's part of a key: whom an edge starts from. Still escaped.
@@ -129,6 +153,11 @@ mod tests {
                 (entity["org"].as_str(), entity["recipient"].as_str()),
                 (org, recipient)
             );
+            let named = |member, value: &str| (member, value.to_owned());
+            let entity = [named(Member::Recipient, recipient), named(Member::Org, org)];
+            let entity = BTreeMap::from(entity);
+            assert_eq!(key_of(&members, &entity).as_deref(), Some(key.as_str()));
+            assert_eq!(key_of(&members[..1], &entity), None);
             assert!(keys.insert(key));
         }
     }

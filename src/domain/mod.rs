@@ -14,7 +14,7 @@ mod time;
 pub use alert::{Alert, AlertClass, AlertStatus, AlertWindow, Evidence, Maturity, Severity};
 pub use bytes::Bytes;
 pub use event::{Action, Event, Kind, Outcome, Relation, Text};
-pub use key::{EntityKey, entity_members, first_member, join_key, label_of};
+pub use key::{EntityKey, entity_members, first_member, join_key, key_of, label_of};
 pub use label::{
     EntityMembers, EpisodeKind, EpisodeLabel, EventLabel, Intensity, Label, RegimeLabel, RunLabel,
 };

@@ -1,13 +1,14 @@
 //! Stages 2 and 3.
 
 use super::{EngineSettings, Step};
-use crate::alert::{AlertState, Alerting, Muted};
+use crate::alert::{AlertState, Alerting, Muted, OpenEpisode};
 use crate::detection::Plan;
 use crate::domain::{Alert, EventTime};
 use crate::observe::Resume;
 use crate::parcel::ParcelsEvicted;
 use crate::score::{
-    CALIBRATION_LEVELS, EntityCounts, Judgement, Score, ScoreObserver, ScoreState, Unseen,
+    CALIBRATION_LEVELS, EntityCounts, Judgement, Knowledge, Score, ScoreObserver, ScoreState,
+    Unseen,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -228,6 +229,21 @@ impl Back {
     /// The second half of [`Back::take`]: the alert records that judged windows lead to.
     pub fn alert(&mut self, judgements: &[Judgement]) -> Vec<Alert> {
         self.alerting.step(judgements)
+    }
+
+    /// What its baselines know, to look at.
+    pub fn knowledge(&self) -> Knowledge<'_> {
+        self.score.knowledge()
+    }
+
+    /// The open episodes.
+    pub fn open_episodes(&self) -> impl Iterator<Item = OpenEpisode<'_>> {
+        self.alerting.open_episodes()
+    }
+
+    /// Parcels that something is known of.
+    pub fn parcels(&self) -> usize {
+        self.score.parcels()
     }
 
     /// What the back can tell of itself.

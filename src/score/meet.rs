@@ -166,6 +166,11 @@ impl Meet {
         self.state.late_panes
     }
 
+    /// Parcels that something is known of.
+    pub fn parcels(&self) -> usize {
+        self.state.parcels.as_ref().map_or(0, Parcels::len)
+    }
+
     /// What of parcels was forgotten for want of room.
     pub fn parcels_evicted(&self) -> ParcelsEvicted {
         let parcels = self.state.parcels.as_ref();

@@ -13,6 +13,7 @@ mod gathering;
 mod intake;
 mod judge;
 mod judges;
+mod knowledge;
 mod lobby;
 mod meet;
 mod meeting;
@@ -22,7 +23,13 @@ mod room;
 mod shard;
 mod windows;
 
+pub use baseline::{
+    BaselineKnowledge, CategoryKnowledge, CumulativeKnowledge, FirstSeenKnowledge,
+    LocationKnowledge, MixKnowledge, RareKnowledge, RateKnowledge, RatioKnowledge,
+    RegularKnowledge, RuleKnowledge, ShiftKnowledge, SumKnowledge,
+};
 pub use entities::EntityCounts;
+pub use knowledge::{EntityKnowledge, GroupKnowledge, Knowledge, Seen, SeriesKnowledge};
 pub use meet::{Meet, MeetState, Met};
 pub use room::{StateBounds, entity_bytes};
 pub use shard::{Shard, ShardState, deal};
@@ -352,6 +359,19 @@ impl Score {
             group.unseen(days, &self.plan, threshold, &mut bounds);
         }
         bounds
+    }
+
+    /// What its baselines know, to look at.
+    pub fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge {
+            judges: &self.state.judges,
+            plan: &self.plan,
+        }
+    }
+
+    /// Parcels that something is known of.
+    pub fn parcels(&self) -> usize {
+        self.state.parcels.as_ref().map_or(0, Parcels::len)
     }
 
     /// What of parcels was forgotten for want of room.

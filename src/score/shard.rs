@@ -6,6 +6,7 @@
 
 use super::gathering::Gathering;
 use super::judges::{self, Bench, Judges};
+use super::knowledge::Knowledge;
 use super::meet::Met;
 use super::{EntityCounts, Judgement, ScoreObserver, ScoreSettings};
 use crate::detection::{GroupId, Plan};
@@ -149,6 +150,14 @@ impl Shard {
     pub fn entities(&self) -> impl Iterator<Item = (GroupId, EntityCounts)> {
         let groups = self.state.judges.groups().iter();
         groups.map(|group| (group.group(), group.counts()))
+    }
+
+    /// What its baselines know, to look at.
+    pub fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge {
+            judges: &self.state.judges,
+            plan: &self.plan,
+        }
     }
 
     /// Bytes of baselines and open windows.

@@ -1,7 +1,7 @@
 //! The one who raises alerts.
 
 use super::message::Verdict;
-use crate::alert::{AlertState, Alerting};
+use crate::alert::{AlertState, Alerting, OpenEpisode};
 use crate::detection::Plan;
 use crate::domain::{Alert, EventTime};
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, StateError};
@@ -123,6 +123,11 @@ impl AlertNode {
     /// Windows that end up to then are told of; `None` before the first pane.
     pub fn closed_to(&self) -> Option<EventTime> {
         self.closed_to
+    }
+
+    /// The open episodes.
+    pub fn open_episodes(&self) -> impl Iterator<Item = OpenEpisode<'_>> {
+        self.alerting.open_episodes()
     }
 
     /// Adds what it can tell of itself.

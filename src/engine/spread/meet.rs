@@ -124,6 +124,11 @@ impl MeetNode {
         self.meet.closed_to()
     }
 
+    /// Parcels that something is known of.
+    pub fn parcels(&self) -> usize {
+        self.meet.parcels()
+    }
+
     /// Adds what it can tell of itself.
     pub fn tell(&self, status: &mut BackStatus) {
         status.late_panes += self.meet.late_panes();

@@ -5,7 +5,7 @@ use super::speakers::Speakers;
 use crate::detection::Plan;
 use crate::domain::EventTime;
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus, StateError};
-use crate::score::{Shard, ShardState};
+use crate::score::{Knowledge, Shard, ShardState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -117,6 +117,11 @@ impl ShardNode {
     /// Windows that end up to then are judged; `None` before the first pane.
     pub fn closed_to(&self) -> Option<EventTime> {
         self.shard.closed_to()
+    }
+
+    /// What its baselines know, to look at.
+    pub fn knowledge(&self) -> Knowledge<'_> {
+        self.shard.knowledge()
     }
 
     /// Adds what it can tell of itself.

@@ -21,6 +21,8 @@
 //! What it cannot see: a shift below some ×1.15, and growth below a fifth a month, which is what
 //! honest businesses do.
 
+mod describe;
+
 use super::rate::{Forecast, RateSeries};
 use super::{Judged, Learning, keep_rows};
 use crate::detection::Direction;

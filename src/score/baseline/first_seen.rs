@@ -10,6 +10,8 @@
 //!
 //! An edge stays new for a day, so that one that starts small is weighed again.
 
+mod describe;
+
 use super::{Judged, keep_rows};
 use crate::domain::{EntityKey, EventTime, Span, first_member};
 use crate::saved;

@@ -12,6 +12,8 @@
 //!
 //! What is observed and expected is told as the value that has this ridit.
 
+mod describe;
+
 use super::evidence::{Evidence, Learning};
 use super::rate::trust;
 use super::scatter::{Remembered, Scatter};

@@ -10,6 +10,8 @@
 //!
 //! What it cannot see: a category that shrinks, other than by what grows in its place.
 
+mod describe;
+
 use super::evidence::{Evidence, Learning};
 use super::rate::trust;
 use super::scatter::{Remembered, Scatter};

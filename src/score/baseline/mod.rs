@@ -4,6 +4,7 @@
 //! probability; then learns, in constant time.
 
 mod cumulative;
+mod described;
 mod evidence;
 mod first_seen;
 mod location;
@@ -25,6 +26,12 @@ mod sum;
 
 use crate::domain::EventTime;
 use crate::statistics::Tail;
+
+pub use described::{
+    BaselineKnowledge, CategoryKnowledge, CumulativeKnowledge, FirstSeenKnowledge,
+    LocationKnowledge, MixKnowledge, RareKnowledge, RateKnowledge, RatioKnowledge,
+    RegularKnowledge, RuleKnowledge, ShiftKnowledge, SumKnowledge,
+};
 
 pub(super) use cumulative::CumulativeSeries;
 pub(super) use evidence::Learning;

@@ -12,6 +12,8 @@
 //! window count as one contact together, so that a sweep under a thousand invented names does not
 //! teach that new names are usual.
 
+mod describe;
+
 use super::evidence::Learning;
 use super::{Judged, keep_rows};
 use crate::domain::{EntityKey, Span, first_member};

@@ -9,6 +9,8 @@
 //! Learning is robust: values beyond five standard deviations are drawn in to them, unlikely
 //! windows weigh less, and the newest two days wait in a guard band.
 
+mod describe;
+
 use super::evidence::{Evidence, Learning};
 use super::keep_rows;
 use super::ones::{OneInflation, Ones, chance_of_one};

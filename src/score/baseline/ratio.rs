@@ -13,6 +13,8 @@
 //! have one at all. What moves many and not all, a scanner with a wrong clock, makes the class
 //! scatter in that window, and so everybody's predictive; what is usual does not learn it.
 
+mod describe;
+
 use super::evidence::{Evidence, Learning};
 use super::rarefaction::{Curve, Shares, clamped, odds, with_odds};
 use super::rate::trust;

@@ -12,6 +12,8 @@
 //! What it cannot see: who comes less often than a dozen times in a window, who never pauses, and
 //! who was regular from before the stream began.
 
+mod describe;
+
 use super::{Judged, keep_rows};
 use crate::measure::Arrivals;
 use crate::score::entities::Entity;

@@ -3,6 +3,8 @@
 //! A rule fires whenever it is met, whatever the budget. Its p-value is the chance that any
 //! entity at all meets it in a window, from how often that has happened.
 
+mod describe;
+
 use crate::statistics::{PValue, Tail};
 use serde::{Deserialize, Serialize};
 

@@ -25,6 +25,8 @@
 //! Where one summand decides (the principle of a single big jump, Foss, Korshunov and Zachary 2013) the
 //! bound is tight.
 
+mod describe;
+
 use super::evidence::{Evidence, Learning};
 use super::overdispersion::{ClassOverdispersion, Deviations, Variance};
 use super::rate::trust;

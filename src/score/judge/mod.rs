@@ -1,5 +1,6 @@
 //! Judge: one group's windows, entities and baselines.
 
+mod describe;
 mod forget;
 
 pub(super) use forget::row_bytes;

@@ -8,6 +8,7 @@
 
 use super::writer::{LogWriter, WriteError};
 use crate::config::Config;
+use crate::domain::EventTime;
 use crate::snapshot::{Damage, Found, Snapshot};
 use crate::source::consumer_config;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -20,13 +21,14 @@ use thiserror::Error;
 
 const PART_BYTES: usize = 900_000;
 const KEPT: usize = 2;
+const ASK_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 /// How long nothing may come while reading.
 const STALLED: Duration = Duration::from_secs(60);
 
 /// The changelog cannot be read.
 #[derive(Debug, Error)]
-pub(super) enum ReadError {
+pub enum ReadError {
     /// Kafka does not give it.
     #[error("topic `{0}` cannot be read")]
     Kafka(String, #[source] KafkaError),
@@ -43,10 +45,17 @@ struct Manifest {
     next: i64,
 }
 
-/// A state, with the offset from which its node goes on.
-pub(super) struct Kept {
-    pub(super) found: Found,
-    pub(super) next: i64,
+/// A state, as it stands in a partition.
+#[derive(Clone, Debug)]
+pub struct KeptState {
+    /// The state.
+    pub found: Found,
+    /// Length of its file.
+    pub bytes: u64,
+    /// When it was written, by the clock of the broker or of who wrote it.
+    pub written: Option<EventTime>,
+    /// Offset in the node's log from which it goes on.
+    pub next: i64,
 }
 
 /// What a replica writes of the states of one node.
@@ -147,11 +156,26 @@ impl Reader {
         })
     }
 
+    /// Whether there is such a partition.
+    ///
+    /// # Errors
+    /// Where there is none, or Kafka does not say.
+    pub(super) fn ask_for(&self, partition: i32) -> Result<(), ReadError> {
+        let ends = self
+            .consumer
+            .fetch_watermarks(&self.topic, partition, ASK_WITHIN);
+        ends.map_err(|source| ReadError::Kafka(self.topic.clone(), source))?;
+        Ok(())
+    }
+
     /// Every state that stands in each of these partitions, the one that has come furthest first.
     ///
     /// # Errors
     /// Where one cannot be read to its end.
-    pub(super) fn read(&self, partitions: &[i32]) -> Result<BTreeMap<i32, Vec<Kept>>, ReadError> {
+    pub(super) fn read(
+        &self,
+        partitions: &[i32],
+    ) -> Result<BTreeMap<i32, Vec<KeptState>>, ReadError> {
         let records = self.read_to_end(partitions);
         // What is not assigned is not fetched.
         let unassigned = self.consumer.unassign();
@@ -184,7 +208,10 @@ impl Reader {
                     let key = String::from_utf8_lossy(key).into_owned();
                     let standing = records.entry(record.partition()).or_default();
                     match record.payload() {
-                        Some(value) => standing.insert(key, value.to_vec()),
+                        Some(value) => {
+                            let written = record.timestamp().to_millis().map(EventTime);
+                            standing.insert(key, (value.to_vec(), written))
+                        }
                         None => standing.remove(&key),
                     };
                 }
@@ -202,28 +229,29 @@ impl Reader {
     }
 }
 
-/// The last value of each key.
-type Standing = BTreeMap<String, Vec<u8>>;
+/// The last value of each key, and when it was written.
+type Standing = BTreeMap<String, (Vec<u8>, Option<EventTime>)>;
 
 /// The states among records of which the last of each key stands, the one that has come furthest first.
-fn states(place: &str, records: &Standing) -> Vec<Kept> {
-    let mut kept: Vec<Kept> = records
+fn states(place: &str, records: &Standing) -> Vec<KeptState> {
+    let mut kept: Vec<KeptState> = records
         .iter()
         .filter(|(key, _)| key.matches('/').count() == 1)
-        .filter_map(|(key, value)| {
+        .filter_map(|(key, (value, written))| {
             let manifest: Manifest = postcard::from_bytes(value).ok()?;
             let parts = (0..manifest.parts).map(|part| records.get(&format!("{key}/{part}")));
-            let whole: Option<Vec<&Vec<u8>>> = parts.collect();
+            let whole: Option<Vec<&(Vec<u8>, _)>> = parts.collect();
+            let parts = whole.iter().flatten();
+            let bytes: Vec<u8> = parts.flat_map(|(part, _)| part).copied().collect();
             let content = match whole {
-                Some(parts) => {
-                    let bytes: Vec<u8> = parts.into_iter().flatten().copied().collect();
-                    Snapshot::from_bytes(&bytes)
-                }
+                Some(_) => Snapshot::from_bytes(&bytes),
                 None => Err(Damage::Sum),
             };
             let name = format!("{place} {key}");
-            Some(Kept {
+            Some(KeptState {
                 found: Found { name, content },
+                bytes: bytes.len() as u64,
+                written: *written,
                 next: manifest.next,
             })
         })
@@ -235,7 +263,6 @@ fn states(place: &str, records: &Standing) -> Vec<Kept> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::EventTime;
     use crate::snapshot::{Header, Outputs, Recovery};
 
     fn snapshot(number: u8) -> Snapshot {
@@ -262,7 +289,7 @@ mod tests {
         let mut standing = BTreeMap::new();
         for (key, value) in records {
             match value {
-                Some(value) => standing.insert(key.clone(), value.clone()),
+                Some(value) => standing.insert(key.clone(), (value.clone(), None)),
                 None => standing.remove(key),
             };
         }

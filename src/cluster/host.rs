@@ -1,8 +1,9 @@
 //! The nodes that this process runs: what is given to it of the meeting, the shards and the alerts.
 
-use super::changelog::{Changelog, Kept, Reader};
+use super::changelog::{Changelog, KeptState, Reader};
 use super::frame::Assembly;
 use super::frontier;
+use super::place::Place;
 use super::topics::Topics;
 use super::writer::{LogWriter, WriteError};
 use crate::config::Config;
@@ -44,40 +45,6 @@ pub enum HostError {
     /// There is state that cannot be gone on from.
     #[error("{0}")]
     State(String),
-}
-
-/// Which node a partition is read by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Meet,
-    Shard(i32),
-    Alerts,
-}
-
-impl Place {
-    fn of(topics: &Topics, topic: &str, partition: i32) -> Place {
-        match partition {
-            _ if topic == topics.findings => Place::Alerts,
-            meet if meet == topics.meet() => Place::Meet,
-            shard => Place::Shard(shard),
-        }
-    }
-
-    fn changelog(self, topics: &Topics) -> i32 {
-        match self {
-            Place::Meet => topics.meet(),
-            Place::Shard(shard) => shard,
-            Place::Alerts => topics.changelog_of_alerts(),
-        }
-    }
-
-    fn log(self, topics: &Topics) -> (&str, i32) {
-        match self {
-            Place::Meet => (&topics.partials, topics.meet()),
-            Place::Shard(shard) => (&topics.partials, shard),
-            Place::Alerts => (&topics.findings, 0),
-        }
-    }
 }
 
 enum Node {
@@ -185,7 +152,7 @@ impl HostContext {
 
     /// The last states of nodes, waiting for a broker that is away; `None` where the process leaves
     /// meanwhile.
-    fn read(&self, places: &[Place]) -> Option<BTreeMap<i32, Vec<Kept>>> {
+    fn read(&self, places: &[Place]) -> Option<BTreeMap<i32, Vec<KeptState>>> {
         let partitions: Vec<i32> = places
             .iter()
             .map(|place| place.changelog(&self.topics))
@@ -207,7 +174,7 @@ impl HostContext {
         None
     }
 
-    fn decide(&self, kept: Vec<Kept>) -> Result<Given, String> {
+    fn decide(&self, kept: Vec<KeptState>) -> Result<Given, String> {
         let (found, nexts): (Vec<_>, Vec<i64>) =
             kept.into_iter().map(|kept| (kept.found, kept.next)).unzip();
         let at = match Recovery::decide(&found, &self.shape) {

@@ -17,13 +17,18 @@ mod frame;
 mod frontier;
 mod host;
 mod outlet;
+mod place;
+mod survey;
 mod topics;
 mod writer;
 
 use std::hash::{BuildHasher, RandomState};
 
+pub use changelog::{KeptState, ReadError};
 pub use host::{Host, HostError, Outside};
 pub use outlet::{Outlet, OutletError};
+pub use place::Place;
+pub use survey::{places, survey};
 pub use topics::{TopicsError, prepare};
 
 /// A number that nobody else has, in this process or another.

@@ -41,7 +41,7 @@ fn usage_that_makes_no_sense_exits_with_2() {
 #[test]
 fn every_command_explains_itself_with_examples() {
     for command in [
-        "run", "demo", "replay", "simulate", "evaluate", "check", "config",
+        "run", "demo", "replay", "simulate", "evaluate", "check", "config", "state",
     ] {
         let ended = vigie(&[command, "--help"]);
         assert_eq!(ended.code, Some(0));

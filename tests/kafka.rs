@@ -18,3 +18,4 @@ mod reload;
 mod retention;
 mod room;
 mod start;
+mod state;

@@ -19,4 +19,5 @@ mod parcels;
 mod replay;
 mod simulate;
 mod spread;
+mod state;
 mod support;

@@ -12,6 +12,7 @@ mod producer;
 mod replay;
 mod run;
 mod simulate;
+mod state;
 mod words;
 
 use crate::config::{Config, ConfigError, ConfigErrors};
@@ -38,6 +39,7 @@ use thiserror::Error;
   vigie simulate --events events.jsonl.zst --labels labels.jsonl
   vigie evaluate --alerts alerts.jsonl --labels labels.jsonl
   vigie check --config config/vigie.yaml
+  vigie state --config config/vigie.yaml        what a restart would go on from
   vigie config --defaults                       the shipped settings and catalogue"
 )]
 struct Cli {
@@ -54,6 +56,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Check(check::Check),
     Config(config::ShowConfig),
+    State(state::State),
 }
 
 /// Which configuration to use.
@@ -124,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Config(command) => command.execute(),
+        Command::State(command) => command.execute(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,6 +21,7 @@ use thiserror::Error;
 
 const PART_BYTES: usize = 900_000;
 const KEPT: usize = 2;
+const ASK_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 /// How long nothing may come while reading.
 const STALLED: Duration = Duration::from_secs(60);
@@ -153,6 +154,18 @@ impl Reader {
             consumer,
             topic: topic.to_owned(),
         })
+    }
+
+    /// Whether there is such a partition.
+    ///
+    /// # Errors
+    /// Where there is none, or Kafka does not say.
+    pub(super) fn ask_for(&self, partition: i32) -> Result<(), ReadError> {
+        let ends = self
+            .consumer
+            .fetch_watermarks(&self.topic, partition, ASK_WITHIN);
+        ends.map_err(|source| ReadError::Kafka(self.topic.clone(), source))?;
+        Ok(())
     }
 
     /// Every state that stands in each of these partitions, the one that has come furthest first.

@@ -18,14 +18,14 @@ pub fn places(cluster: &ClusterConfig) -> Vec<Place> {
 /// written, and no group is joined.
 ///
 /// # Errors
-/// Where the changelog cannot be read to its end.
+/// Where the changelog is not there, or cannot be read to its end.
 pub fn survey(config: &Config, place: Place) -> Result<Vec<KeptState>, ReadError> {
     let topics = Topics::of(&config.cluster);
+    let failed = |source| ReadError::Kafka(topics.changelog.clone(), source);
+    let reader = Reader::new(config, &topics.changelog).map_err(failed)?;
     let partition = place.changelog(&topics);
-    let reader = Reader::new(config, &topics.changelog)
-        .map_err(|error| ReadError::Kafka(topics.changelog.clone(), error))?;
-    Ok(reader
-        .read(&[partition])?
-        .remove(&partition)
-        .unwrap_or_default())
+    // Reading waits for a topic that may be made yet.
+    reader.ask_for(partition)?;
+    let mut kept = reader.read(&[partition])?;
+    Ok(kept.remove(&partition).unwrap_or_default())
 }

@@ -2,7 +2,8 @@
 
 use crate::support::daemon::{Daemon, SOON, Scrape, Setting, with_dead_letters};
 use crate::support::events::Story;
-use crate::support::kafka::{Client, Record, fresh_name, shared};
+use crate::support::kafka::client::Record;
+use crate::support::kafka::{Client, fresh_name, shared};
 use crate::support::{becomes, eventually};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;

@@ -3,9 +3,9 @@
 //! A node is broker and controller in one (KRaft), on free loopback ports, with its data in a
 //! directory that goes with it. It can be killed, and started again on the same ports and data.
 
-mod client;
+pub(crate) mod client;
 
-pub(crate) use client::{Client, Message, Record, fresh_name};
+pub(crate) use client::{Client, Message, fresh_name};
 
 use super::process::Process;
 use super::{directory, eventually, ports};

@@ -16,14 +16,15 @@ impl GroupJudge {
             first_seen: entity.first_seen,
             last_seen: entity.last_seen,
         };
+        let counts = self.entities.counts();
         // Of those that came together, the first by name.
         let all = || self.entities.all().iter();
         let oldest = all().min_by_key(|entity| (entity.first_seen, &entity.key));
         let newest = all().max_by_key(|entity| (entity.first_seen, std::cmp::Reverse(&entity.key)));
         GroupKnowledge {
             group: self.group,
-            entities: self.counts().known,
-            forgotten: self.counts().forgotten,
+            entities: counts.known,
+            forgotten: counts.forgotten,
             oldest: oldest.map(seen),
             newest: newest.map(seen),
         }

@@ -229,6 +229,8 @@ pub(super) fn entities_of_a_class(entities: usize) -> Vec<crate::score::entities
             pool: number as u8,
             first_seen: EventTime(0),
             last_seen: EventTime(0),
+            unlikely: EventTime::MIN,
+            is_pooled: false,
         })
         .collect()
 }

@@ -91,8 +91,8 @@ impl MemoryPlan {
         let parts = |parts: usize| rest / 100 * parts;
         let open_panes = (allowed_lateness.0 / plan.pane.0 + 2) as usize;
         let known = match keeps_state {
-            true => parts(44) * 100 / (100 + SAVED_PERCENT),
-            false => parts(44),
+            true => parts(40) * 100 / (100 + SAVED_PERCENT),
+            false => parts(40),
         };
         let mut entities: BTreeMap<String, usize> = BTreeMap::new();
         for (group, bytes) in plan.groups.iter().zip(entity_bytes(plan)) {
@@ -104,17 +104,17 @@ impl MemoryPlan {
             fetched_bytes,
             panes: PaneBounds {
                 tables: parts(5),
-                traces: parts(31),
-                traces_of_pane: parts(31) / open_panes,
+                traces: parts(35),
+                traces_of_pane: parts(35) / open_panes,
                 identifiers: parts(8),
             },
             queue_bytes: parts(6),
             waiting_bytes: parts(6),
             state: StateBounds {
-                entities: known / 44 * 27,
-                newcomers: known / 44 * 3,
-                traces_of_pane: parts(31) / open_panes,
-                parcels: ParcelBounds::within(known / 44 * 14),
+                entities: known / 40 * 24,
+                newcomers: known / 40 * 3,
+                traces_of_pane: parts(35) / open_panes,
+                parcels: ParcelBounds::within(known / 40 * 13),
             },
             entities,
         })

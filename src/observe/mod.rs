@@ -13,7 +13,7 @@ mod room;
 mod trace;
 
 pub use clock::{EventClock, TimeBound};
-pub use pane::{PaneHasher, PaneTable};
+pub use pane::{PaneHasher, PaneRow, PaneTable};
 pub use room::{PaneBounds, Room, Share};
 pub use trace::{Told, Trace, Traces};
 

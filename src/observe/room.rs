@@ -7,8 +7,8 @@
 //!   keyed hash of the shipment; then half of these, and so on. How often follows from all traces of
 //!   the pane, and a trace that is shed by one partition would be by every other (adaptive sampling:
 //!   Wegman, see Flajolet, Computing 1990).
-//!   Where more panes are open than the plan reckons with, the fullest is halved so that all fit; that is
-//!   the one thing that depends on when events come.
+//!   Where more panes are open than the plan reckons with, the fullest is halved so that all fit. That
+//!   depends on when events come, and so does which accesses had found a place in tables by then.
 //! * Identifiers. What cannot be remembered counts as new, and is counted.
 
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 //! measuring there was no room.
 //!
 //! A trace is an event cut down to the members that are needed later, and the keyed hash of its
-//! shipment. The traces of a pane stand one after the other in one buffer, each some eighty to 130
-//! bytes, so that keeping one allocates nothing. Look-ups, of which there are many, are kept as bare
+//! shipment. The traces of a pane stand one after the other in one buffer, some hundred bytes each,
+//! so that keeping one allocates nothing. Look-ups, of which there are many, are kept as bare
 //! hashes.
 //!
 //! What is kept depends on the event alone, and [`Traces::in_order`] puts the traces of all
@@ -16,8 +16,11 @@ use super::Share;
 use crate::detection::{Missing, ParcelNeeds};
 use crate::domain::{Action, Event, EventTime, Kind, Member, Outcome, Relation, Text};
 use crate::measure::ValueHasher;
+use ahash::RandomState;
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 /// Roles that handle parcels or follow them for others: that one of them looks at a parcel does
 /// not mean that anybody waits for it.
@@ -59,12 +62,19 @@ pub struct Trace {
     /// Whether no group has measured it yet, for want of room.
     pub is_deferred: bool,
     kind: Kind,
+    /// Bytes that it counts for.
+    size: usize,
     /// Where the rest of it stands.
     body: (usize, usize),
 }
 
-/// What stands before the rest of a trace: the length of that, time, shipment and marks.
-const HEAD_BYTES: usize = 4 + 8 + 8 + 1;
+/// What stands before the rest of a trace: the length of that, what the trace counts for, time, shipment
+/// and marks.
+const HEAD_BYTES: usize = 4 + 4 + 8 + 8 + 1;
+/// What the rest counts for, and in it a value of which there are few. What a trace counts for is about
+/// what it takes, and is the same in whichever order values came.
+const BODY_BYTES: usize = 22;
+const VALUE_BYTES: usize = 3;
 const IS_ACCESS: u8 = 1;
 const IS_TRACKED: u8 = 2;
 const IS_DEFERRED: u8 = 4;
@@ -73,6 +83,7 @@ impl Trace {
     /// The head of the trace that stands at `at`, if there is one.
     fn read(bytes: &[u8], at: usize) -> Option<Trace> {
         let (length, rest) = bytes.get(at..)?.split_first_chunk()?;
+        let (size, rest) = rest.split_first_chunk()?;
         let (time, rest) = rest.split_first_chunk()?;
         let (shipment, rest) = rest.split_first_chunk()?;
         let marks = *rest.first()?;
@@ -86,6 +97,7 @@ impl Trace {
                 0 => Kind::Movement,
                 _ => Kind::Access,
             },
+            size: u32::from_le_bytes(*size) as usize,
             body: (begin, begin + u32::from_le_bytes(*length) as usize),
         })
     }
@@ -102,9 +114,33 @@ pub struct Told<'t> {
     pub is_diverting: bool,
 }
 
+/// Members of which there are few values, each of which is kept once.
+const OF_FEW_VALUES: [Member; 10] = [
+    Member::Origin,
+    Member::Destination,
+    Member::Route,
+    Member::Location,
+    Member::Step,
+    Member::Carrier,
+    Member::Commodity,
+    Member::Role,
+    Member::Country,
+    Member::Endpoint,
+];
+/// So many values are kept once, of as many bytes at the most.
+const VALUES_MAX: usize = 1 << 12;
+const VALUE_BYTES_MAX: usize = 64;
+
+/// The value of a member, or the number of one that is kept once.
+#[derive(Debug, Serialize, Deserialize)]
+enum Word<'t> {
+    Text(#[serde(borrow)] &'t str),
+    Value(u16),
+}
+
 /// The rest of a trace.
 #[derive(Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
-struct Body<'t> {
+struct Body<'t, W> {
     action: Option<Action>,
     outcome: Option<Outcome>,
     relation: Option<Relation>,
@@ -114,20 +150,26 @@ struct Body<'t> {
     records: Option<u64>,
     bytes: Option<u64>,
     page: Option<u64>,
-    weight_grams: Option<u64>,
-    value_eur: Option<u64>,
+    weight_grams: Option<f64>,
+    value_eur: Option<f64>,
+    members: Vec<(Member, W)>,
     #[serde(borrow)]
-    members: Vec<(Member, &'t str)>,
     fields: Vec<&'t str>,
     /// What else is measured of an event that is deferred; what is empty as well.
-    deferred: Vec<(Member, &'t str)>,
+    deferred: Vec<(Member, W)>,
 }
 
 /// The traces of one pane of one partition.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Traces {
     bytes: Vec<u8>,
+    size: usize,
     lookups: Vec<u64>,
+    /// Values that are kept once.
+    values: Vec<CompactString>,
+    /// Where they stand. What was written down is sealed.
+    #[serde(skip)]
+    numbers: HashMap<CompactString, u16, RandomState>,
 }
 
 impl Traces {
@@ -163,17 +205,21 @@ impl Traces {
     /// Keeps the traces of these shipments; gives how many are gone.
     pub fn retain(&mut self, share: Share) -> u64 {
         let mut kept = Vec::new();
-        let mut gone = 0;
+        let (mut gone, mut size) = (0, self.size);
         let mut from = 0;
         for trace in self.all() {
             let end = trace.body.1;
             match share.holds(trace.shipment) {
                 true => kept.extend_from_slice(&self.bytes[from..end]),
-                false => gone += 1,
+                false => {
+                    gone += 1;
+                    size -= trace.size;
+                }
             }
             from = end;
         }
-        self.bytes = kept;
+        (self.bytes, self.size) = (kept, size);
+        self.lookups.retain(|shipment| share.holds(*shipment));
         gone
     }
 
@@ -199,21 +245,31 @@ impl Traces {
         is_told || missing != Missing::NOTHING
     }
 
-    fn keep(
+    fn keep<'e>(
         &mut self,
         needs: &ParcelNeeds,
-        event: &Event<'_>,
+        event: &'e Event<'_>,
         missing: Missing,
         shipment: u64,
         is_tracked: bool,
         is_deferred: bool,
     ) {
-        let given = |member: &Member| event.member(*member).map(|value| (*member, value));
+        let given = |member: &Member| -> Option<(Member, &'e str)> {
+            Some((*member, event.member(*member)?))
+        };
         let is_full = |(_, value): &(Member, &str)| !value.is_empty();
         let kept = needs.kept(event.kind);
         let deferred: &[Member] = match is_deferred {
             true => needs.measured(event.kind),
             false => &[],
+        };
+        let mut size = HEAD_BYTES + BODY_BYTES;
+        let mut word = |(member, value): (Member, &'e str)| {
+            let is_of_few = OF_FEW_VALUES.contains(&member) && value.len() <= VALUE_BYTES_MAX;
+            let number = is_of_few.then(|| number_of(&mut self.values, &mut self.numbers, value));
+            let number = number.flatten();
+            size += 2 + if is_of_few { VALUE_BYTES } else { value.len() };
+            (member, number.map_or(Word::Text(value), Word::Value))
         };
         let body = Body {
             action: event.action,
@@ -225,14 +281,20 @@ impl Traces {
             records: event.records,
             bytes: event.bytes,
             page: event.page,
-            weight_grams: event.weight_grams.map(f64::to_bits),
-            value_eur: event.value_eur.map(f64::to_bits),
-            members: kept.iter().filter_map(given).filter(is_full).collect(),
+            weight_grams: event.weight_grams,
+            value_eur: event.value_eur,
+            members: kept
+                .iter()
+                .filter_map(given)
+                .filter(is_full)
+                .map(&mut word)
+                .collect(),
             fields: event.fields.iter().map(|field| &**field).collect(),
             deferred: deferred
                 .iter()
                 .filter_map(given)
                 .filter(|given| !is_full(given) || !kept.contains(&given.0))
+                .map(&mut word)
                 .collect(),
         };
         let mut marks = 0;
@@ -244,7 +306,14 @@ impl Traces {
             marks |= if is_so { mark } else { 0 };
         }
         let at = self.bytes.len();
+        size += body
+            .fields
+            .iter()
+            .map(|field| 1 + field.len())
+            .sum::<usize>();
+        self.size += size;
         self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.extend_from_slice(&(size as u32).to_le_bytes());
         self.bytes.extend_from_slice(&event.time.0.to_le_bytes());
         self.bytes.extend_from_slice(&shipment.to_le_bytes());
         self.bytes.push(marks);
@@ -266,9 +335,9 @@ impl Traces {
         self.bytes.is_empty() && self.lookups.is_empty()
     }
 
-    /// Bytes that they take.
+    /// Bytes that they count for.
     pub fn size(&self) -> usize {
-        self.bytes.len() + self.lookups.len() * size_of::<u64>()
+        self.size + self.lookups.len() * size_of::<u64>()
     }
 
     /// Every trace, in the order in which they came.
@@ -281,9 +350,25 @@ impl Traces {
         })
     }
 
-    fn body(&self, trace: &Trace) -> Option<Body<'_>> {
+    fn body(&self, trace: &Trace) -> Option<Body<'_, &str>> {
         let (begin, end) = trace.body;
-        postcard::from_bytes(self.bytes.get(begin..end)?).ok()
+        let body: Body<'_, Word<'_>> = postcard::from_bytes(self.bytes.get(begin..end)?).ok()?;
+        Some(Body {
+            action: body.action,
+            outcome: body.outcome,
+            relation: body.relation,
+            missing: body.missing,
+            is_diverting: body.is_diverting,
+            pieces: body.pieces,
+            records: body.records,
+            bytes: body.bytes,
+            page: body.page,
+            weight_grams: body.weight_grams,
+            value_eur: body.value_eur,
+            members: texts(&self.values, body.members),
+            fields: body.fields,
+            deferred: texts(&self.values, body.deferred),
+        })
     }
 
     /// The trace as parcels see it, whether it is deferred or not.
@@ -309,8 +394,8 @@ impl Traces {
             records: body.records,
             bytes: body.bytes,
             page: body.page,
-            weight_grams: body.weight_grams.map(f64::from_bits),
-            value_eur: body.value_eur.map(f64::from_bits),
+            weight_grams: body.weight_grams,
+            value_eur: body.value_eur,
             fields: body.fields.into_iter().map(Text::from).collect(),
             ..Event::default()
         };
@@ -336,6 +421,36 @@ impl Traces {
         all.sort_unstable_by(compare);
         all
     }
+}
+
+/// Words as what they say.
+fn texts<'t>(
+    values: &'t [CompactString],
+    words: Vec<(Member, Word<'t>)>,
+) -> Vec<(Member, &'t str)> {
+    let text = |(member, word)| match word {
+        Word::Text(text) => (member, text),
+        Word::Value(number) => (member, values[usize::from(number)].as_str()),
+    };
+    words.into_iter().map(text).collect()
+}
+
+/// The number of a value that is kept once; none where there are too many.
+fn number_of(
+    values: &mut Vec<CompactString>,
+    numbers: &mut HashMap<CompactString, u16, RandomState>,
+    value: &str,
+) -> Option<u16> {
+    if let Some(number) = numbers.get(value) {
+        return Some(*number);
+    }
+    let number = u16::try_from(values.len()).ok()?;
+    if values.len() >= VALUES_MAX {
+        return None;
+    }
+    values.push(CompactString::new(value));
+    numbers.insert(CompactString::new(value), number);
+    Some(number)
 }
 
 /// By time; what happened to one shipment at one time, by what it says. Two that compare equal

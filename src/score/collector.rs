@@ -46,7 +46,8 @@ impl Collector<'_, '_> {
             }
             None => tail,
         };
-        self.judgement.tests[usize::from(entity.class)] += 1;
+        // Who is nobody yet takes no part of the budget from others.
+        self.judgement.tests[usize::from(entity.class)] += u64::from(!entity.is_pooled);
         if tail.may_be_below(CALIBRATION_LEVELS[0]) {
             let sums = self.judgement.below.iter_mut().zip(CALIBRATION_LEVELS);
             for (below, level) in sums.skip_while(|(_, level)| tail.had_reached(*level)) {

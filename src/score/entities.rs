@@ -3,7 +3,7 @@
 use crate::domain::{EntityKey, EventTime, Maturity, Span, first_member};
 use crate::limits::CLASSES_MAX;
 use crate::measure::ValueHasher;
-use crate::observe::PaneTable;
+use crate::observe::PaneRow;
 use ahash::RandomState;
 use compact_str::CompactString;
 use hashbrown::HashTable;
@@ -42,6 +42,18 @@ pub(super) fn pooled_name(class: &str) -> CompactString {
         "" => CompactString::const_new("(other)"),
         class => compact_str::format_compact!("(other {class})"),
     }
+}
+
+/// The pooled entity of those who name this class, of these that are known.
+pub(super) fn pooled_name_among(classes: &[CompactString], class: &str) -> EntityKey {
+    let is_known = classes.iter().any(|known| known == class);
+    pooled_name(if is_known { class } else { "" })
+}
+
+/// Whether it is the name of a pooled entity. An event that says it of itself is measured there, too.
+pub(super) fn is_pooled_name(classes: &[CompactString], key: &str) -> bool {
+    key.starts_with("(other")
+        && (key == pooled_name("") || classes.iter().any(|class| key == pooled_name(class)))
 }
 
 /// What became of the entities of a group.
@@ -135,7 +147,8 @@ impl Entities {
         self.pooled += appeared as u64;
     }
 
-    fn number(&self, key: &str) -> Option<u32> {
+    /// The number of one that is known.
+    pub(super) fn number(&self, key: &str) -> Option<u32> {
         let found = self.index.find(self.hasher.hash_one(key), |entity| {
             self.all[*entity as usize].key == key
         });
@@ -184,25 +197,18 @@ impl Entities {
     }
 
     /// The entities of a pane's rows; those not seen before are born, into the pool that `hasher`
-    /// says, or are part of a pooled one where `is_own` says so of their key.
-    pub(super) fn of_pane(
+    /// says, or are part of the pooled one that `pooled_in` names.
+    pub(super) fn of_pane<'r>(
         &mut self,
-        table: &PaneTable,
+        rows: impl Iterator<Item = PaneRow<'r>>,
         at: EventTime,
         hasher: &ValueHasher,
-        is_own: &dyn Fn(&str) -> bool,
+        pooled_in: &dyn Fn(PaneRow<'_>) -> Option<EntityKey>,
         into: &mut Vec<u32>,
     ) {
         into.clear();
-        for row in table.rows() {
-            let pooled = if !is_own(row.key) {
-                Some(self.pooled_name_of(row.class))
-            } else if self.is_pooled_name(row.key) {
-                Some(row.key.clone())
-            } else {
-                None
-            };
-            if let Some(name) = pooled {
+        for row in rows {
+            if let Some(name) = pooled_in(row) {
                 into.push(self.pooled_named(name, at));
                 continue;
             }
@@ -245,18 +251,9 @@ impl Entities {
         }
     }
 
-    /// Whether it is the name of a pooled entity. An event that says it of itself is measured there,
-    /// too.
-    fn is_pooled_name(&self, key: &str) -> bool {
-        key.starts_with("(other")
-            && (key == pooled_name("")
-                || self.classes.iter().any(|class| key == pooled_name(class)))
-    }
-
-    /// The name of the pooled entity of those who name this class.
-    pub(super) fn pooled_name_of(&self, class: &str) -> CompactString {
-        let is_known = self.classes.iter().any(|known| known == class);
-        pooled_name(if is_known { class } else { "" })
+    /// The names of the classes.
+    pub(super) fn class_names(&self) -> &[CompactString] {
+        &self.classes
     }
 
     /// The number of a class. Beyond the bound all further ones share the last.

@@ -6,12 +6,12 @@ use super::lobby::{Lobby, Place};
 use super::newcomers::Gate;
 use super::room::Worth;
 use crate::domain::EventTime;
-use crate::observe::{SealedPane, Share, Traces};
+use crate::observe::{PaneTable, SealedPane, Share, Traces};
 use ahash::RandomState;
 use std::collections::HashSet;
 
-/// Keys, per group, of those in the tables of a pane who are nobody yet.
-type Refused<'p> = Vec<HashSet<&'p str, RandomState>>;
+/// Keys of those in the tables of a pane who are nobody yet.
+pub(super) type Refused<'p> = HashSet<&'p str, RandomState>;
 
 impl Score {
     /// Of a pane of several partitions traces are kept of as many shipments as of one of all.
@@ -66,13 +66,9 @@ impl Score {
         for (id, group) in state.judges.groups.iter_mut().enumerate() {
             let before = group.entities().len();
             let refused = refused.as_ref().map(|refused| &refused[id]);
-            let is_own = |key: &str| refused.is_none_or(|refused| !refused.contains(key));
-            for part in parts {
-                group.merge(&part.tables[id], begins, &self.hasher, &is_own);
-            }
-            if let Some(tables) = &met {
-                group.merge(&tables[id], begins, &self.hasher, &|_| true);
-            }
+            let tables = parts.iter().map(|part| &part.tables).chain(&met);
+            let tables: Vec<&PaneTable> = tables.map(|tables| &tables[id]).collect();
+            group.merge(&tables, begins, &self.hasher, refused, bounds.is_some());
             if bounds.is_some() {
                 state.judges.held_bytes += (group.entities().len() - before) * self.costs[id];
             }
@@ -149,7 +145,7 @@ fn refused<'p>(
     gate: Gate,
     parts: &'p [SealedPane],
     pooled: &mut [Vec<u64>],
-) -> Refused<'p> {
+) -> Vec<Refused<'p>> {
     let of_group = |(id, pooled): (usize, &mut Vec<u64>)| {
         let rows = parts.iter().flat_map(|part| part.tables[id].rows());
         let refused = rows.filter_map(|row| match lobby.place(gate, id, row.key) {

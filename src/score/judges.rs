@@ -88,15 +88,16 @@ impl Judges {
         self.last_event = begins + bench.plan.pane;
     }
 
-    /// Adds a table per group to the pane that has begun.
-    pub(super) fn merge<'t>(
+    /// Adds parts, each with a table per group, to the pane that has begun.
+    pub(super) fn merge(
         &mut self,
-        tables: impl IntoIterator<Item = &'t PaneTable>,
+        parts: &[&Vec<PaneTable>],
         begins: EventTime,
         hasher: &ValueHasher,
     ) {
-        for (group, table) in self.groups.iter_mut().zip(tables) {
-            group.merge(table, begins, hasher, &|_| true);
+        for (at, group) in self.groups.iter_mut().enumerate() {
+            let tables: Vec<&PaneTable> = parts.iter().map(|tables| &tables[at]).collect();
+            group.merge(&tables, begins, hasher, None, false);
         }
     }
 

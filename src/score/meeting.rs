@@ -4,6 +4,7 @@
 //! tables of the same form as those that partitions seal, and merged like one more partition's. So are
 //! events that partitions had no room to measure.
 
+use super::entities::pooled_name_among;
 use super::lobby::{Lobby, Place};
 use super::newcomers::Gate;
 use crate::detection::{GroupId, Plan};
@@ -55,8 +56,8 @@ impl Meeting {
                 Place::Own => table.add_to(key, class, group, event, hasher, pane_hasher),
                 Place::Pooled(hash) => {
                     pooled[id].push(hash);
-                    let name = lobby.groups[id].entities().pooled_name_of(class);
-                    table.add_to(&name, &name, group, event, hasher, pane_hasher);
+                    let name = pooled_name_among(lobby.groups[id].entities().class_names(), class);
+                    table.add_to(&name, class, group, event, hasher, pane_hasher);
                 }
             }
         };

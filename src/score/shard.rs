@@ -130,9 +130,8 @@ impl Shard {
                 .judges
                 .begin(begins, &bench, &mut observer, &mut judgements);
             let of_events = parts.get(pane).into_iter().flatten();
-            for tables in of_events.chain([of_parcels]) {
-                state.judges.merge(tables, begins, &self.hasher);
-            }
+            let tables: Vec<_> = of_events.chain([of_parcels]).collect();
+            state.judges.merge(&tables, begins, &self.hasher);
         }
         let to = EventTime(met.joint * self.plan.pane.0);
         state

@@ -59,7 +59,7 @@ impl Window {
     }
 
     /// The row of an entity that appears.
-    fn touch(&mut self, entity: usize) -> usize {
+    pub(super) fn touch(&mut self, entity: usize) -> usize {
         self.row(entity).unwrap_or_else(|| {
             let row = self.touched.len();
             self.rows[entity] = row as u32;

@@ -6,22 +6,24 @@ mod forget;
 pub(super) use forget::row_bytes;
 
 use crate::detection::{GroupId, Plan, Series, SeriesId, Slot, Test};
-use crate::domain::{AlertWindow, EventTime, Maturity};
+use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity};
 use crate::limits::FINDING_P_MAX;
 use crate::measure::{ANY, Sketch, ValueHasher};
-use crate::observe::PaneTable;
+use crate::observe::{PaneRow, PaneTable};
 use crate::score::baseline::{
     CumulativeSeries, FirstSeenSeries, Judged, Learning, LocationSeries, LocationValues, MixSeries,
     MixValues, RareSeries, RateSeries, RatioSeries, RegularSeries, RuleSeries, SumSeries,
     SumValues,
 };
 use crate::score::collector::Collector;
-use crate::score::entities::{Entities, EntityCounts};
+use crate::score::entities::{Entities, EntityCounts, is_pooled_name, pooled_name_among};
+use crate::score::intake::Refused;
 use crate::score::recalibration::{Recalibration, Stratum};
 use crate::score::windows::Window;
 use crate::score::{CALIBRATION_LEVELS, Judgement, ScoreObserver, ScoreSettings, Unseen};
 use crate::statistics::PValue;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Baselines {
@@ -122,29 +124,96 @@ impl GroupJudge {
         }
     }
 
-    /// Adds a pane that began then. Whose key `is_own` does not hold of is part of a pooled entity.
+    /// Adds the tables of a pane that began then. Whose key is among those refused is part of a pooled
+    /// entity. Where memory is bounded it depends on the room which table holds a row: then entities
+    /// are born, and appear, in the order of their keys.
     pub(super) fn merge(
         &mut self,
-        table: &PaneTable,
+        tables: &[&PaneTable],
         begins: EventTime,
         hasher: &ValueHasher,
-        is_own: &dyn Fn(&str) -> bool,
+        refused: Option<&Refused<'_>>,
+        is_bounded: bool,
     ) {
-        if table.is_empty() {
-            return;
+        // As the pane finds them.
+        let classes = self.entities.class_names().to_vec();
+        let pooled_in = |row: PaneRow<'_>| {
+            let is_refused = refused.is_some_and(|refused| refused.contains(row.key.as_str()));
+            if is_refused {
+                Some(pooled_name_among(&classes, row.class))
+            } else {
+                is_pooled_name(&classes, row.key).then(|| row.key.clone())
+            }
+        };
+        if is_bounded {
+            self.appear(tables, begins, hasher, &pooled_in);
         }
+        for table in tables.iter().filter(|table| !table.is_empty()) {
+            if is_bounded {
+                let name = |row: PaneRow<'_>| pooled_in(row).unwrap_or_else(|| row.key.clone());
+                let numbers = table.rows().map(|row| self.entities.number(&name(row)));
+                self.rows.clear();
+                // All have appeared.
+                self.rows.extend(numbers.flatten());
+            } else {
+                self.entities
+                    .of_pane(table.rows(), begins, hasher, &pooled_in, &mut self.rows);
+                self.grow();
+            }
+            if let Some(shortest) = self.windows.first_mut() {
+                shortest.merge_pane(table, &self.rows);
+                for (class, sizes) in table.sizes() {
+                    shortest.merge_sizes(usize::from(self.entities.class(class)), sizes);
+                }
+            }
+        }
+    }
+
+    /// The entities of these tables appear in the order of their keys, and classes in that of their
+    /// names: of several that an entity names the last.
+    fn appear(
+        &mut self,
+        tables: &[&PaneTable],
+        begins: EventTime,
+        hasher: &ValueHasher,
+        pooled_in: &dyn Fn(PaneRow<'_>) -> Option<EntityKey>,
+    ) {
+        let rows = tables.iter().flat_map(|table| table.rows());
+        let mut rows: Vec<(EntityKey, bool, PaneRow<'_>)> = rows
+            .map(|row| match pooled_in(row) {
+                Some(name) => (name, true, row),
+                None => (row.key.clone(), false, row),
+            })
+            .collect();
+        rows.sort_unstable_by(|(one, _, row), (other, _, other_row)| {
+            one.cmp(other).then_with(|| other_row.class.cmp(row.class))
+        });
+        rows.dedup_by(|(one, ..), (other, ..)| one == other);
+        let own = rows.iter().filter(|(_, is_pooled, _)| !is_pooled);
+        let sizes = tables.iter().flat_map(|table| table.sizes());
+        let named: BTreeSet<&str> = own
+            .map(|(_, _, row)| row.class)
+            .chain(sizes.map(|(class, _)| class))
+            .collect();
+        for class in named {
+            self.entities.class(class);
+        }
+        let rows = rows.into_iter().map(|(_, _, row)| row);
         self.entities
-            .of_pane(table, begins, hasher, is_own, &mut self.rows);
+            .of_pane(rows, begins, hasher, pooled_in, &mut self.rows);
+        self.grow();
+        if let Some(shortest) = self.windows.first_mut() {
+            for entity in &self.rows {
+                shortest.touch(*entity as usize);
+            }
+        }
+    }
+
+    fn grow(&mut self) {
         let entities = self.entities.len();
         self.windows
             .iter_mut()
             .for_each(|window| window.grow(entities));
-        if let Some(shortest) = self.windows.first_mut() {
-            shortest.merge_pane(table, &self.rows);
-            for (class, sizes) in table.sizes() {
-                shortest.merge_sizes(usize::from(self.entities.class(class)), sizes);
-            }
-        }
     }
 
     /// Closes the windows that end now, shortest first. Those that began before

@@ -6,8 +6,8 @@
 //!
 //! Offsets are stored once the work up to them is done: judged, and their alert records with the
 //! sinks, and durable where there is a `state.directory`. They are not where a restart begins: that
-//! is where the snapshot says, or else `kafka.start`. A partition that comes back to this process in a
-//! rebalance goes on where it left, since its baselines are still there.
+//! is where the snapshot says, or else `kafka.start` (`begin` has the cases). A partition that comes
+//! back to this process in a rebalance goes on where it left, since its baselines are still there.
 
 mod astray;
 mod begin;

@@ -106,9 +106,13 @@ impl Context {
         let mut starts = listed(new, Offset::Beginning);
         for element in self.start(consumer, old).elements() {
             let mut start = starts.add_partition(element.topic(), element.partition());
-            let _ = start.set_offset(element.offset());
+            let _ = start.set_offset(match element.offset() {
+                at @ (Offset::Offset(_) | Offset::End) => at,
+                // Nobody says where: nothing is passed over.
+                _ => Offset::Beginning,
+            });
         }
-        self.resolve(consumer, &starts, &mut beginnings);
+        resolve(consumer, &starts, &mut beginnings);
         let mut told = self.told();
         for element in beginnings.list.elements() {
             let place = (element.topic().to_owned(), element.partition());
@@ -198,38 +202,38 @@ impl Context {
             Start::Ago(ago) => at_time(consumer, at((self.started - ago).0)),
         }
     }
+}
 
-    /// What is the beginning or the end of a log becomes an offset, as far as the broker says.
-    fn resolve(
-        &self,
-        consumer: &BaseConsumer<Context>,
-        starts: &TopicPartitionList,
-        into: &mut Beginnings,
-    ) {
-        let mut is_answered = true;
-        for element in starts.elements() {
-            let place = (element.topic().to_owned(), element.partition());
-            let offset = match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                at if is_answered => {
-                    let ends = consumer.fetch_watermarks(&place.0, place.1, ENDS_WITHIN);
-                    is_answered = ends.is_ok();
-                    ends.ok().map(|(low, high)| match at {
-                        Offset::End => high,
-                        _ => low,
-                    })
-                }
-                _ => None,
-            };
-            let Some(offset) = offset else {
-                into.add(&place, element.offset());
-                continue;
-            };
-            into.add(&place, Offset::Offset(offset));
-            let mut mark = into.marks.add_partition(&place.0, place.1);
-            let _ = mark.set_offset(Offset::Offset(offset));
-            mark.set_metadata(BEGINNING);
+/// What is the beginning or the end of a log becomes an offset, as far as the broker says.
+fn resolve(consumer: &BaseConsumer<Context>, starts: &TopicPartitionList, into: &mut Beginnings) {
+    let mut logical = TopicPartitionList::new();
+    for element in starts.elements() {
+        if !matches!(element.offset(), Offset::Offset(_)) {
+            let mut asked = logical.add_partition(element.topic(), element.partition());
+            let _ = asked.set_offset(element.offset());
         }
+    }
+    // To a broker both are times: all are asked for at once, since an answer can wait behind a fetch.
+    let ends = match logical.count() {
+        0 => logical,
+        _ => consumer
+            .offsets_for_times(logical.clone(), ENDS_WITHIN)
+            .unwrap_or(logical),
+    };
+    for element in starts.elements() {
+        let place = (element.topic().to_owned(), element.partition());
+        let end = ends.find_partition(&place.0, place.1);
+        let known = [Some(element.offset()), end.map(|end| end.offset())];
+        let known = known.into_iter().flatten();
+        let mut known = known.filter(|at| matches!(at, Offset::Offset(_)));
+        let Some(offset) = known.next() else {
+            into.add(&place, element.offset());
+            continue;
+        };
+        into.add(&place, offset);
+        let mut mark = into.marks.add_partition(&place.0, place.1);
+        let _ = mark.set_offset(offset);
+        mark.set_metadata(BEGINNING);
     }
 }
 

@@ -30,6 +30,8 @@ const POLL: Duration = Duration::from_millis(50);
 const BATCH: usize = 200;
 /// How long what a node has said may take to arrive before its state is written down.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long alert records may be refused while their node is here.
+const SHUT_OUT_FOR: Duration = Duration::from_secs(30);
 /// How often reading a changelog is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,13 @@ pub enum HostError {
     /// Alert records cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The broker has given the name in which alert records are written to another producer, and their
+    /// node is still here.
+    #[error(
+        "the broker refuses alert records from here, and nobody else has taken over; a restart goes on \
+         where they end. Is transactional id GROUP-alerts used by another program?"
+    )]
+    ShutOut,
     /// There is state that cannot be gone on from.
     #[error("{0}")]
     State(String),
@@ -287,6 +296,8 @@ pub trait Outside {
     fn end(&mut self);
     /// These alert records are due.
     fn raise(&mut self, alerts: &[Alert]);
+    /// Whether no alert record will ever be taken again.
+    fn is_shut_out(&self) -> bool;
     /// Whether every alert record has reached its place.
     fn is_settled(&mut self) -> bool;
     /// How far the outputs have come when everything decided up to then was told.
@@ -310,6 +321,8 @@ pub struct Host<O> {
     nodes: BTreeMap<Place, Hosted>,
     writer: LogWriter,
     swaps: Receiver<Arc<PolicySwap>>,
+    /// Since when no alert record is taken.
+    shut_out: Option<Instant>,
     outside: O,
 }
 
@@ -348,6 +361,7 @@ impl<O: Outside> Host<O> {
             nodes: BTreeMap::new(),
             writer: LogWriter::new(config)?,
             swaps,
+            shut_out: None,
             outside,
         })
     }
@@ -372,6 +386,13 @@ impl<O: Outside> Host<O> {
             }
             self.keep_due()?;
             self.publish();
+            // Who was replaced while it was stopped is told so by the group in a moment.
+            match self.shut_out {
+                _ if !self.outside.is_shut_out() => self.shut_out = None,
+                None => self.shut_out = Some(Instant::now()),
+                Some(since) if since.elapsed() > SHUT_OUT_FOR => return Err(HostError::ShutOut),
+                Some(_) => {}
+            }
         }
         self.keep_all()?;
         self.writer.settle(SETTLE);

@@ -119,6 +119,10 @@ impl Outside for Teller {
         self.sinks.flush();
     }
 
+    fn is_shut_out(&self) -> bool {
+        self.sinks.is_shut_out()
+    }
+
     fn is_settled(&mut self) -> bool {
         self.sinks.is_settled()
     }

@@ -86,6 +86,11 @@ pub trait AlertSink: Send {
         Ok(None)
     }
 
+    /// Whether it will never take a record again, because somebody else writes in its name.
+    fn is_shut_out(&self) -> bool {
+        false
+    }
+
     /// Records taken that turned out not to be deliverable.
     fn failures(&self) -> u64 {
         0
@@ -159,6 +164,11 @@ impl AlertSinks {
         sinks
             .filter_map(|sink| sink.position(told_to).transpose())
             .collect()
+    }
+
+    /// Whether one of them will never take a record again.
+    pub fn is_shut_out(&self) -> bool {
+        self.sinks.iter().any(|sink| sink.is_shut_out())
     }
 
     /// Records that did not reach their place.

@@ -120,7 +120,7 @@ def name_faults(items):
 
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         known(probe, container[probe]["httpGet"]["port"], ports)
-    volumes = names(pod["volumes"]) | names(claim["metadata"] for claim in spec["volumeClaimTemplates"])
+    volumes = names(pod["volumes"]) | names(claim["metadata"] for claim in spec.get("volumeClaimTemplates", []))
     mounted = names(container["volumeMounts"])
     if volumes != mounted:
         faults.append(f"volumes {sorted(volumes)} and mounts {sorted(mounted)}")

@@ -371,6 +371,10 @@ impl AlertSink for KafkaSink {
         })
     }
 
+    fn is_shut_out(&self) -> bool {
+        self.is_shut_out
+    }
+
     fn is_settled(&mut self) -> bool {
         self.read_back(Duration::ZERO);
         self.reading.is_none()

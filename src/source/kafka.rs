@@ -228,14 +228,7 @@ impl<O: Outlet> KafkaSource<O> {
                     let number = self.number_of(&place, places);
                     let reading = &mut self.readings[number as usize];
                     reading.assigned = true;
-                    // The client keeps a partition paused that is taken and given back.
-                    if std::mem::replace(&mut reading.paused, false) {
-                        let mut list = TopicPartitionList::new();
-                        list.add_partition(&reading.place.0, reading.place.1);
-                        if let Err(error) = self.consumer.resume(&list) {
-                            tracing::warn!(%error, "a partition could not be resumed");
-                        }
-                    }
+                    reading.paused = false;
                     reading.looked_at.1 = Instant::now();
                     reading.is_idle = false;
                     let begun = self.consumer.context().told().begun.remove(&place);

@@ -218,6 +218,10 @@ impl ConsumerContext for Context {
                     told.changes.push(Change::Revoked(place));
                 }
                 drop(told);
+                // The client would keep paused what is paused, also when it is given back.
+                if let Err(error) = consumer.resume(partitions) {
+                    tracing::debug!(%error, "partitions that leave are not resumed");
+                }
                 consumer.incremental_unassign(partitions)
             }
         };

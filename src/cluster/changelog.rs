@@ -280,7 +280,7 @@ mod tests {
                 outputs: Outputs::default(),
                 shape: vec![String::from("pane")],
             },
-            state: state.take(2 * PART_BYTES + 7).collect(),
+            state: state.take(2 * PART_BYTES + PART_BYTES / 2).collect(),
         }
     }
 

@@ -64,7 +64,7 @@ fn input() -> Input {
         whole.push(line.clone());
         parts[number % speaking].push(line.clone());
     }
-    for minute in 0..60 {
+    for minute in 0..90 {
         let time = EventTime(begin.0 + (110 + minute) * MINUTE);
         for part in &mut parts[..PARTITIONS - 1] {
             let line = format!(

@@ -415,6 +415,8 @@ fn world(input: &Input, seed: u64, happened: &mut Happened) -> BTreeSet<String> 
             .iter()
             .zip(&logs)
             .all(|(node, log)| node.next == log.len() && node.is_settled())
+            // Who reads the silent partition has said so, and follows.
+            && readers[PARTITIONS - 1].is_idle
             && frontier.joint == frontier.target;
         if is_over {
             return records;

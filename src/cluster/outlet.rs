@@ -32,7 +32,7 @@ pub enum OutletError {
     Host,
 }
 
-/// Who speaks for the source partitions that this process reads.
+/// Speaks for the source partitions that this process reads.
 pub struct Outlet {
     topics: Topics,
     /// Of the source, in the order that numbers its partitions.
@@ -40,8 +40,6 @@ pub struct Outlet {
     writer: LogWriter,
     committer: Committer,
     tail: FrontierTail,
-    /// By local number of the partition: under which name it is spoken for.
-    speaks: BTreeMap<i32, u64>,
     /// Where reading goes on, once so many records have arrived.
     done: VecDeque<(u64, i32, Resume)>,
     committed: Instant,
@@ -65,7 +63,6 @@ impl Outlet {
             tail: FrontierTail::new(config, &topics.findings)?,
             writer: LogWriter::new(config)?,
             source: config.kafka.topics.clone(),
-            speaks: BTreeMap::new(),
             done: VecDeque::new(),
             committed: Instant::now(),
             announced: Vec::new(),
@@ -116,9 +113,8 @@ impl Outlet {
         Ok(())
     }
 
-    fn place_of(&self, local: i32) -> Option<(i32, TopicPartition)> {
-        let place = self.committer.place(local)?;
-        Some((self.number(&place)?, place))
+    fn number_of(&self, local: i32) -> Option<i32> {
+        self.number(&self.committer.place(local)?)
     }
 
     fn commit(&mut self) {
@@ -140,31 +136,17 @@ impl source::Outlet for Outlet {
     fn send(&mut self, step: Step) -> Result<(), OutletError> {
         let shards = self.topics.shards();
         match step {
-            Step::Assign { partition, .. } => {
-                self.announce(Instant::now())?;
-                if let Some((number, _)) = self.place_of(partition) {
-                    let writer = super::unique();
-                    self.speaks.insert(partition, writer);
-                    self.say(&Outgoing::claim(number, writer, shards))?;
-                }
-            }
-            Step::Revoke(partition) => {
-                self.speaks.remove(&partition);
-                self.done.retain(|(_, local, _)| *local != partition);
-            }
+            Step::Assign { .. } => self.announce(Instant::now())?,
+            Step::Revoke(partition) => self.done.retain(|(_, local, _)| *local != partition),
             Step::Idle(partition) => {
-                if let Some(writer) = self.speaks.get(&partition).copied()
-                    && let Some((number, _)) = self.place_of(partition)
-                {
-                    self.say(&Outgoing::idle(number, writer))?;
+                if let Some(number) = self.number_of(partition) {
+                    self.say(&Outgoing::idle(number))?;
                 }
             }
             Step::Progress(partition, progress) => {
-                if let Some(writer) = self.speaks.get(&partition).copied()
-                    && let Some((number, _)) = self.place_of(partition)
-                {
+                if let Some(number) = self.number_of(partition) {
                     let resume = (*progress.resume).clone();
-                    self.say(&Outgoing::sealed(number, writer, progress, shards))?;
+                    self.say(&Outgoing::sealed(number, progress, shards))?;
                     self.done
                         .push_back((self.writer.records(), partition, resume));
                 }

@@ -1,7 +1,6 @@
 //! The one who says which panes are complete.
 
 use super::message::{Frontier, ToMeet, ToShard};
-use super::speakers::Speakers;
 use crate::domain::EventTime;
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, StateError};
 use crate::score::{Meet, MeetState, Met, deal};
@@ -20,7 +19,6 @@ pub struct MeetSays {
 /// Reads what all source partitions say.
 pub struct MeetNode {
     meet: Meet,
-    speakers: Speakers,
     frontier: Frontier,
     shards: usize,
 }
@@ -28,14 +26,12 @@ pub struct MeetNode {
 #[derive(Serialize)]
 struct Saving<'s> {
     meet: &'s MeetState,
-    speakers: &'s Speakers,
     frontier: Frontier,
 }
 
 #[derive(Deserialize)]
 struct Saved {
     meet: MeetState,
-    speakers: Speakers,
     frontier: Frontier,
 }
 
@@ -44,7 +40,6 @@ impl MeetNode {
     pub fn new(settings: &EngineSettings, shards: usize) -> MeetNode {
         MeetNode {
             meet: Meet::new(Arc::clone(&settings.plan), settings.score),
-            speakers: Speakers::default(),
             frontier: Frontier::default(),
             shards,
         }
@@ -62,7 +57,6 @@ impl MeetNode {
         let saved: Saved = StateError::read(bytes)?;
         Ok(MeetNode {
             meet: Meet::restore(Arc::clone(&settings.plan), settings.score, saved.meet),
-            speakers: saved.speakers,
             frontier: saved.frontier,
             shards,
         })
@@ -75,7 +69,6 @@ impl MeetNode {
     pub fn save(&self) -> Result<Vec<u8>, StateError> {
         let saving = Saving {
             meet: self.meet.state(),
-            speakers: &self.speakers,
             frontier: self.frontier,
         };
         Ok(postcard::to_stdvec(&saving)?)
@@ -94,17 +87,12 @@ impl MeetNode {
                     .into_iter()
                     .for_each(|partition| self.meet.join(partition));
             }
-            ToMeet::Claim { partition, writer } => self.speakers.claim(partition, writer),
-            ToMeet::Sealed(sealed) => {
-                if self.speakers.may_speak(sealed.partition, sealed.writer) {
-                    self.meet.arrive(
-                        sealed.partition,
-                        sealed.sealed_before,
-                        sealed.is_idle,
-                        sealed.panes,
-                    );
-                }
-            }
+            ToMeet::Sealed(sealed) => self.meet.arrive(
+                sealed.partition,
+                sealed.sealed_before,
+                sealed.is_idle,
+                sealed.panes,
+            ),
         }
         let met = self.meet.step();
         let frontier = Frontier {

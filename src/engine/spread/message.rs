@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 pub struct Sealed<P> {
     /// The source partition.
     pub partition: i32,
-    /// Who says so.
-    pub writer: u64,
     /// Every pane before this one is sealed; `None` where nothing is yet.
     pub sealed_before: Option<i64>,
     /// The partition has nothing to read, and goes where the others are.
@@ -25,13 +23,6 @@ pub struct Sealed<P> {
 pub enum ToMeet {
     /// These source partitions exist, and are to be waited for.
     Announce(Vec<i32>),
-    /// From here on this writer speaks for the partition, and nobody else.
-    Claim {
-        /// The source partition.
-        partition: i32,
-        /// Who speaks.
-        writer: u64,
-    },
     /// Panes.
     Sealed(Sealed<Traces>),
 }
@@ -39,13 +30,6 @@ pub enum ToMeet {
 /// To who judges some of the groups.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToShard {
-    /// From here on this writer speaks for the partition, and nobody else.
-    Claim {
-        /// The source partition.
-        partition: i32,
-        /// Who speaks.
-        writer: u64,
-    },
     /// Panes, with a table per group of the shard.
     Sealed(Sealed<Vec<PaneTable>>),
     /// Panes are complete; with a table per group of the shard of what comes of their parcels.

@@ -10,16 +10,16 @@
 //! ([`ShardNode`]). One ([`AlertNode`]) raises alerts. Each node reads one log and is a function of it,
 //! so a node that is begun again from a state and the log after it says the same again.
 //!
-//! Whoever hands on what they say may do so more than once: every node drops what it has, by
-//! partition and pane, or by number. And it may be somebody whose work was given to another: who
-//! speaks for a source partition claims it in the log, and from then on nobody else is heard.
+//! Whoever hands on what they say may do so more than once, and it may be somebody whose work was given
+//! to another: every node drops what it has, by partition and pane, or by number. What is in a pane
+//! follows from the source up to where it was sealed, whoever seals it, and nobody begins to read
+//! beyond what has arrived in every log: so there is no gap, and it does not matter whose pane came first.
 
 mod alerts;
 mod meet;
 mod message;
 mod outgoing;
 mod shard;
-mod speakers;
 
 pub use alerts::AlertNode;
 pub use meet::MeetNode;

@@ -14,20 +14,10 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// This writer speaks for the partition from now on.
-    pub fn claim(partition: i32, writer: u64, shards: usize) -> Outgoing {
-        let to_shard = |_| ToShard::Claim { partition, writer };
-        Outgoing {
-            to_meet: ToMeet::Claim { partition, writer },
-            to_shards: (0..shards).map(to_shard).collect(),
-        }
-    }
-
     /// The partition has nothing to read.
-    pub fn idle(partition: i32, writer: u64) -> Outgoing {
+    pub fn idle(partition: i32) -> Outgoing {
         let nothing = Sealed {
             partition,
-            writer,
             sealed_before: None,
             is_idle: true,
             panes: Vec::new(),
@@ -39,7 +29,7 @@ impl Outgoing {
     }
 
     /// The partition has sealed panes.
-    pub fn sealed(partition: i32, writer: u64, progress: Progress, shards: usize) -> Outgoing {
+    pub fn sealed(partition: i32, progress: Progress, shards: usize) -> Outgoing {
         let Progress {
             sealed_before,
             panes,
@@ -57,7 +47,6 @@ impl Outgoing {
         let to_shard = |panes| {
             ToShard::Sealed(Sealed {
                 partition,
-                writer,
                 sealed_before: Some(sealed_before),
                 is_idle,
                 panes,
@@ -67,7 +56,6 @@ impl Outgoing {
             to_shards: tables.into_iter().map(to_shard).collect(),
             to_meet: ToMeet::Sealed(Sealed {
                 partition,
-                writer,
                 sealed_before: Some(sealed_before),
                 is_idle,
                 panes: traces,

@@ -1,7 +1,6 @@
 //! Who judges some of the groups.
 
 use super::message::{ToShard, Verdict};
-use super::speakers::Speakers;
 use crate::detection::Plan;
 use crate::domain::EventTime;
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus, StateError};
@@ -13,7 +12,6 @@ use std::sync::Arc;
 pub struct ShardNode {
     plan: Arc<Plan>,
     shard: Shard,
-    speakers: Speakers,
     detections: Vec<SeriesStatus>,
     number: usize,
 }
@@ -21,14 +19,12 @@ pub struct ShardNode {
 #[derive(Serialize)]
 struct Saving<'s> {
     shard: &'s ShardState,
-    speakers: &'s Speakers,
     detections: &'s [SeriesStatus],
 }
 
 #[derive(Deserialize)]
 struct Saved {
     shard: ShardState,
-    speakers: Speakers,
     detections: Vec<SeriesStatus>,
 }
 
@@ -39,7 +35,6 @@ impl ShardNode {
         ShardNode {
             detections: vec![SeriesStatus::default(); plan.detections.len()],
             shard: Shard::new(Arc::clone(&plan), settings.score, number, shards),
-            speakers: Speakers::default(),
             number,
             plan,
         }
@@ -58,7 +53,6 @@ impl ShardNode {
         let plan = Arc::clone(&settings.plan);
         Ok(ShardNode {
             shard: Shard::restore(Arc::clone(&plan), settings.score, saved.shard),
-            speakers: saved.speakers,
             detections: saved.detections,
             number,
             plan,
@@ -72,7 +66,6 @@ impl ShardNode {
     pub fn save(&self) -> Result<Vec<u8>, StateError> {
         let saving = Saving {
             shard: self.shard.state(),
-            speakers: &self.speakers,
             detections: &self.detections,
         };
         Ok(postcard::to_stdvec(&saving)?)
@@ -87,11 +80,8 @@ impl ShardNode {
     /// Takes what somebody says; gives what is judged by now.
     pub fn take(&mut self, message: ToShard) -> Vec<Verdict> {
         match message {
-            ToShard::Claim { partition, writer } => self.speakers.claim(partition, writer),
             ToShard::Sealed(sealed) => {
-                if let Some(sealed_before) = sealed.sealed_before
-                    && self.speakers.may_speak(sealed.partition, sealed.writer)
-                {
+                if let Some(sealed_before) = sealed.sealed_before {
                     self.shard
                         .arrive(sealed.partition, sealed_before, sealed.panes);
                 }

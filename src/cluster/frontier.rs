@@ -25,6 +25,8 @@ impl FrontierTail {
     pub(super) fn new(config: &Config, findings: &str) -> Result<FrontierTail, KafkaError> {
         let consumer: BaseConsumer = consumer_config(&config.kafka)?
             .set("enable.auto.commit", "false")
+            // Where there are fewer records than that.
+            .set("auto.offset.reset", "earliest")
             .set("statistics.interval.ms", "0")
             .create()?;
         let mut end = TopicPartitionList::new();

@@ -1,29 +1,28 @@
 //! The nodes that this process runs: what is given to it of the meeting, the shards and the alerts.
 
-use super::changelog::{Changelog, KeptState, Reader};
+use super::changelog::Changelog;
 use super::frame::Assembly;
 use super::frontier;
-use super::place::Place;
+use super::given::{Change, Given, Membership};
 use super::topics::Topics;
 use super::writer::{LogWriter, WriteError};
 use crate::config::Config;
 use crate::domain::{Alert, EventTime};
-use crate::engine::spread::{AlertNode, MeetNode, ShardNode, ToAlerts, ToMeet, ToShard};
-use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus, StateError};
+use crate::engine::spread::{Node, Place, ToAlerts, ToMeet, ToShard};
+use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus};
 use crate::score::EntityCounts;
 use crate::sink::SinkError;
-use crate::snapshot::{Header, Outputs, Recovery, Snapshot};
+use crate::snapshot::{Header, Outputs, Snapshot};
 use crate::source::consumer_config;
-use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
-use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use thiserror::Error;
 
 const POLL: Duration = Duration::from_millis(50);
 /// Messages taken in a row before anything else is looked at.
@@ -32,11 +31,11 @@ const BATCH: usize = 200;
 const SETTLE: Duration = Duration::from_secs(2);
 /// How long alert records may be refused while their node is here.
 const SHUT_OUT_FOR: Duration = Duration::from_secs(30);
-/// How often reading a changelog is tried again.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How often they tell of themselves.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 
 /// The nodes cannot go on.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// The log does not take what they say.
     #[error(transparent)]
@@ -51,72 +50,21 @@ pub enum HostError {
          where they end. Is transactional id GROUP-alerts used by another program?"
     )]
     ShutOut,
+    /// What the logs held has been deleted before it was read.
+    #[error(
+        "what follows the state of a node is no longer in `{partials}` or `{findings}`: it was away for longer \
+         than they are kept, or the topic was made anew. What is missing cannot be made up for: choose \
+         another cluster.topic_prefix to begin anew"
+    )]
+    Expired {
+        /// The log of the meeting and the shards.
+        partials: String,
+        /// The log of the one who raises alerts.
+        findings: String,
+    },
     /// There is state that cannot be gone on from.
     #[error("{0}")]
     State(String),
-}
-
-enum Node {
-    Meet(Box<MeetNode>),
-    Shard(ShardNode),
-    Alerts(AlertNode),
-}
-
-impl Node {
-    fn new(settings: &EngineSettings, place: Place, shards: usize) -> Node {
-        match place {
-            Place::Meet => Node::Meet(Box::new(MeetNode::new(settings, shards))),
-            Place::Shard(shard) => Node::Shard(ShardNode::new(settings, shard as usize, shards)),
-            Place::Alerts => Node::Alerts(AlertNode::new(settings, shards)),
-        }
-    }
-
-    fn restore(
-        settings: &EngineSettings,
-        place: Place,
-        shards: usize,
-        state: &[u8],
-    ) -> Result<Node, StateError> {
-        Ok(match place {
-            Place::Meet => Node::Meet(Box::new(MeetNode::restore(settings, shards, state)?)),
-            Place::Shard(shard) => {
-                Node::Shard(ShardNode::restore(settings, shard as usize, state)?)
-            }
-            Place::Alerts => Node::Alerts(AlertNode::restore(settings, shards, state)?),
-        })
-    }
-
-    fn save(&self) -> Result<Vec<u8>, StateError> {
-        match self {
-            Node::Meet(node) => node.save(),
-            Node::Shard(node) => node.save(),
-            Node::Alerts(node) => node.save(),
-        }
-    }
-
-    fn swap(&mut self, swap: &PolicySwap) {
-        match self {
-            Node::Meet(node) => node.swap(swap),
-            Node::Shard(node) => node.swap(swap),
-            Node::Alerts(node) => node.swap(swap),
-        }
-    }
-
-    fn closed_to(&self) -> Option<EventTime> {
-        match self {
-            Node::Meet(node) => node.closed_to(),
-            Node::Shard(node) => node.closed_to(),
-            Node::Alerts(node) => node.closed_to(),
-        }
-    }
-
-    fn tell(&self, status: &mut BackStatus) {
-        match self {
-            Node::Meet(node) => node.tell(status),
-            Node::Shard(node) => node.tell(status),
-            Node::Alerts(node) => node.tell(status),
-        }
-    }
 }
 
 /// A node that this process runs.
@@ -129,159 +77,6 @@ struct Hosted {
     kept: Instant,
     /// It has taken something since its state was written down.
     is_ahead: bool,
-}
-
-/// A node that was given to this process, as it was when it was written down last.
-struct Given {
-    state: Option<Vec<u8>>,
-    outputs: Option<Outputs>,
-    next: i64,
-}
-
-enum Change {
-    Given(Place, Given),
-    Taken(Place),
-    Refused(String),
-}
-
-/// Restores what is given, and tells of it.
-struct HostContext {
-    shape: Vec<String>,
-    topics: Topics,
-    changelog: Reader,
-    changes: Mutex<Vec<Change>>,
-    has_joined: AtomicBool,
-    stop: Arc<AtomicBool>,
-}
-
-impl HostContext {
-    fn changes(&self) -> MutexGuard<'_, Vec<Change>> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The last states of nodes, waiting for a broker that is away; `None` where the process leaves
-    /// meanwhile.
-    fn read(&self, places: &[Place]) -> Option<BTreeMap<i32, Vec<KeptState>>> {
-        let partitions: Vec<i32> = places
-            .iter()
-            .map(|place| place.changelog(&self.topics))
-            .collect();
-        let began = Instant::now();
-        while !self.stop.load(Ordering::Relaxed) {
-            match self.changelog.read(&partitions) {
-                Ok(kept) => {
-                    let took = began.elapsed();
-                    tracing::debug!(?places, ?took, "states were read");
-                    return Some(kept);
-                }
-                Err(error) => {
-                    tracing::warn!("{}; trying again", crate::sink::error_chain(&error));
-                    std::thread::sleep(AGAIN_AFTER);
-                }
-            }
-        }
-        None
-    }
-
-    fn decide(&self, kept: Vec<KeptState>) -> Result<Given, String> {
-        let (found, nexts): (Vec<_>, Vec<i64>) =
-            kept.into_iter().map(|kept| (kept.found, kept.next)).unzip();
-        let at = match Recovery::decide(&found, &self.shape) {
-            Recovery::Fresh => {
-                return Ok(Given {
-                    state: None,
-                    outputs: None,
-                    next: 0,
-                });
-            }
-            Recovery::Restore { newest } => newest,
-            Recovery::RestoreOlder { older, why } => {
-                tracing::warn!("going on from an older state: {why}");
-                older
-            }
-            Recovery::Refuse(why) => return Err(why),
-        };
-        let found = found.into_iter().nth(at);
-        let (state, outputs) = found
-            .and_then(|found| found.content.ok())
-            .map(|Snapshot { header, state }| (state, header.outputs))
-            .unzip();
-        Ok(Given {
-            state,
-            outputs,
-            next: nexts[at],
-        })
-    }
-
-    fn give(&self, partitions: &TopicPartitionList) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        let elements = partitions.elements();
-        let places: Vec<Place> = elements
-            .iter()
-            .map(|element| Place::of(&self.topics, element.topic(), element.partition()))
-            .collect();
-        if places.is_empty() {
-            return list;
-        }
-        let Some(mut kept) = self.read(&places) else {
-            return list;
-        };
-        for (place, element) in places.into_iter().zip(&elements) {
-            let kept = kept.remove(&place.changelog(&self.topics));
-            let change = match self.decide(kept.unwrap_or_default()) {
-                Ok(given) => {
-                    let from = match &given.state {
-                        Some(_) => Offset::Offset(given.next),
-                        None => Offset::Beginning,
-                    };
-                    // An offset that a list refuses is one it cannot hold; none of these is.
-                    let _ = list.add_partition_offset(element.topic(), element.partition(), from);
-                    Change::Given(place, given)
-                }
-                Err(why) => Change::Refused(why),
-            };
-            self.changes().push(change);
-        }
-        list
-    }
-}
-
-impl ClientContext for HostContext {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "the Kafka client of the nodes reports an error; it goes on trying");
-    }
-}
-
-impl ConsumerContext for HostContext {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        error: RDKafkaRespErr,
-        partitions: &mut TopicPartitionList,
-    ) {
-        let outcome = match error {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.has_joined.store(true, Ordering::Relaxed);
-                let list = self.give(partitions);
-                consumer.incremental_assign(&list)
-            }
-            _ => {
-                let places = partitions.elements();
-                let taken = places.iter().map(|element| {
-                    Change::Taken(Place::of(
-                        &self.topics,
-                        element.topic(),
-                        element.partition(),
-                    ))
-                });
-                self.changes().extend(taken);
-                consumer.incremental_unassign(partitions)
-            }
-        };
-        if let Err(error) = outcome {
-            tracing::error!(%error, "a rebalance of the nodes failed");
-        }
-    }
 }
 
 /// What nodes do to the world outside.
@@ -309,11 +104,13 @@ pub trait Outside {
     fn publish(&mut self, status: BackStatus, has_joined: bool);
     /// The state of a node was written down.
     fn kept(&mut self);
+    /// The state of a node could not be written down.
+    fn not_kept(&mut self);
 }
 
 /// Runs the nodes that are given to this process.
 pub struct Host<O> {
-    consumer: Arc<BaseConsumer<HostContext>>,
+    consumer: Arc<BaseConsumer<Membership>>,
     topics: Topics,
     settings: EngineSettings,
     shape: Vec<String>,
@@ -321,6 +118,7 @@ pub struct Host<O> {
     nodes: BTreeMap<Place, Hosted>,
     writer: LogWriter,
     swaps: Receiver<Arc<PolicySwap>>,
+    published: Option<Instant>,
     /// Since when no alert record is taken.
     shut_out: Option<Instant>,
     outside: O,
@@ -338,19 +136,11 @@ impl<O: Outside> Host<O> {
         outside: O,
     ) -> Result<Host<O>, KafkaError> {
         let topics = Topics::of(&config.cluster);
-        let context = HostContext {
-            shape: config.shape(),
-            changelog: Reader::new(config, &topics.changelog)?,
-            topics: topics.clone(),
-            changes: Mutex::default(),
-            has_joined: AtomicBool::new(false),
-            stop,
-        };
-        let consumer: BaseConsumer<HostContext> = consumer_config(&config.kafka)?
+        let membership = Membership::new(config, stop)?;
+        let consumer: BaseConsumer<Membership> = consumer_config(&config.kafka)?
             .set("group.id", format!("{}-nodes", config.kafka.group))
-            .set("auto.offset.reset", "earliest")
             .set("statistics.interval.ms", "0")
-            .create_with_context(context)?;
+            .create_with_context(membership)?;
         consumer.subscribe(&[&topics.partials, &topics.findings])?;
         Ok(Host {
             consumer: Arc::new(consumer),
@@ -361,6 +151,7 @@ impl<O: Outside> Host<O> {
             nodes: BTreeMap::new(),
             writer: LogWriter::new(config)?,
             swaps,
+            published: None,
             shut_out: None,
             outside,
         })
@@ -384,8 +175,12 @@ impl<O: Outside> Host<O> {
                     break;
                 }
             }
-            self.keep_due()?;
-            self.publish();
+            self.keep(self.keep_every)?;
+            let is_due = |published: Instant| published.elapsed() >= PUBLISH_EVERY;
+            if self.published.is_none_or(is_due) {
+                self.publish();
+                self.published = Some(Instant::now());
+            }
             // Who was replaced while it was stopped is told so by the group in a moment.
             match self.shut_out {
                 _ if !self.outside.is_shut_out() => self.shut_out = None,
@@ -394,14 +189,13 @@ impl<O: Outside> Host<O> {
                 Some(_) => {}
             }
         }
-        self.keep_all()?;
+        self.keep(Duration::ZERO)?;
         self.writer.settle(SETTLE);
         Ok(())
     }
 
     fn take_changes(&mut self) -> Result<(), HostError> {
-        let changes = std::mem::take(&mut *self.consumer.context().changes());
-        for change in changes {
+        for change in self.consumer.context().take_changes() {
             match change {
                 Change::Given(place, mut given) => {
                     if place == Place::Alerts {
@@ -411,7 +205,7 @@ impl<O: Outside> Host<O> {
                     self.nodes.insert(place, hosted);
                 }
                 Change::Taken(place) => {
-                    tracing::info!(?place, "a node has gone to another replica");
+                    tracing::info!(%place, "a node has gone to another replica");
                     self.nodes.remove(&place);
                     if place == Place::Alerts {
                         self.outside.end();
@@ -428,10 +222,10 @@ impl<O: Outside> Host<O> {
         let node = match &given.state {
             None => Node::new(settings, place, shards),
             Some(state) => Node::restore(settings, place, shards, state)
-                .map_err(|error| HostError::State(format!("the state of {place:?}: {error}")))?,
+                .map_err(|error| HostError::State(format!("the state of {place}: {error}")))?,
         };
         tracing::info!(
-            ?place,
+            %place,
             from = given.next,
             "a node was given to this replica"
         );
@@ -439,7 +233,7 @@ impl<O: Outside> Host<O> {
             node,
             assembly: Assembly::default(),
             next: given.next,
-            changelog: Changelog::new(place.changelog(&self.topics)),
+            changelog: Changelog::new(self.topics.changelog_of(place)),
             kept: Instant::now(),
             is_ahead: false,
         })
@@ -451,13 +245,20 @@ impl<O: Outside> Host<O> {
         let Some(polled) = consumer.poll(wait) else {
             return Ok(false);
         };
-        // Of an error the context was told already.
-        let Ok(record) = polled else {
-            return Ok(true);
+        let record = match polled {
+            Ok(record) => record,
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                return Err(HostError::Expired {
+                    partials: self.topics.partials.clone(),
+                    findings: self.topics.findings.clone(),
+                });
+            }
+            // Of any other the context was told already.
+            Err(_) => return Ok(true),
         };
         // One that was given a moment ago is among the changes still.
         self.take_changes()?;
-        let place = Place::of(&self.topics, record.topic(), record.partition());
+        let place = self.topics.place(record.topic(), record.partition());
         let Some(hosted) = self.nodes.get_mut(&place) else {
             return Ok(true);
         };
@@ -481,25 +282,25 @@ impl<O: Outside> Host<O> {
         };
         let odd = |error: postcard::Error| {
             HostError::State(format!(
-                "a record of {place:?} does not read ({error}): all replicas must be of one version"
+                "a record of {place} does not read ({error}): all replicas must be of one version"
             ))
         };
         match &mut hosted.node {
             Node::Meet(node) => {
                 let says = node.take(postcard::from_bytes::<ToMeet>(message).map_err(odd)?);
                 for (shard, message) in (0..).zip(&says.to_shards) {
-                    writer.send((&topics.partials, shard), "met", message)?;
+                    writer.send(topics.log_of(Place::Shard(shard)), "met", message)?;
                 }
                 if let Some(frontier) = says.frontier {
                     let message = ToAlerts::Frontier(frontier);
-                    writer.send((&topics.findings, 0), frontier::KEY, &message)?;
+                    writer.send(topics.log_of(Place::Alerts), frontier::KEY, &message)?;
                 }
             }
             Node::Shard(node) => {
                 let message = postcard::from_bytes::<ToShard>(message).map_err(odd)?;
                 for verdict in node.take(message) {
                     let message = ToAlerts::Verdict(verdict);
-                    writer.send((&topics.findings, 0), "verdict", &message)?;
+                    writer.send(topics.log_of(Place::Alerts), "verdict", &message)?;
                 }
             }
             Node::Alerts(node) => {
@@ -512,83 +313,62 @@ impl<O: Outside> Host<O> {
         Ok(())
     }
 
-    fn keep_due(&mut self) -> Result<(), HostError> {
-        let due: Vec<Place> = self
-            .nodes
-            .iter()
-            .filter(|(_, hosted)| hosted.is_ahead && hosted.kept.elapsed() >= self.keep_every)
-            .map(|(place, _)| *place)
-            .collect();
-        self.keep(&due)
-    }
-
-    fn keep_all(&mut self) -> Result<(), HostError> {
-        let all: Vec<Place> = self.nodes.keys().copied().collect();
-        self.keep(&all)
-    }
-
-    /// Writes down the states of these nodes: what they have said so far is where it belongs.
-    fn keep(&mut self, places: &[Place]) -> Result<(), HostError> {
-        if places.is_empty() || !self.writer.settle(SETTLE) {
+    /// Writes down the states of nodes that have taken something, and were written down so long ago.
+    fn keep(&mut self, every: Duration) -> Result<(), HostError> {
+        let is_due = |hosted: &Hosted| hosted.is_ahead && hosted.kept.elapsed() >= every;
+        let due = self.nodes.iter().filter(|(_, hosted)| is_due(hosted));
+        let due: Vec<Place> = due.map(|(place, _)| *place).collect();
+        // What they have said so far must be where it belongs.
+        if due.is_empty() || !self.writer.settle(SETTLE) {
             return Ok(());
         }
-        for place in places {
-            if *place == Place::Alerts && !self.outside.is_settled() {
+        for place in due {
+            if place == Place::Alerts && !self.outside.is_settled() {
                 continue;
             }
-            let Some(hosted) = self.nodes.get_mut(place) else {
-                continue;
-            };
-            let said = |error: &dyn std::error::Error| {
-                tracing::error!("no state of {place:?} was kept, detection goes on: {error}");
-            };
-            let closed_to = hosted.node.closed_to();
-            let outputs = match place {
-                Place::Alerts => self.outside.outputs(closed_to),
-                Place::Meet | Place::Shard(_) => Ok(Outputs::default()),
-            };
-            let outputs = match outputs {
-                Ok(outputs) => outputs,
-                Err(error) => {
-                    said(&error);
-                    continue;
-                }
-            };
-            let header = Header {
-                began: EventTime::MIN,
-                closed_to,
-                partitions: Vec::new(),
-                outputs,
-                shape: self.shape.clone(),
-            };
-            let state = match hosted.node.save() {
-                Ok(state) => state,
-                Err(error) => {
-                    said(&error);
-                    continue;
-                }
-            };
-            let bytes = match (Snapshot { header, state }).to_bytes() {
+            let bytes = match self.snapshot(place) {
                 Ok(bytes) => bytes,
                 Err(error) => {
-                    said(&error);
+                    tracing::error!("no state of {place} was kept, detection goes on: {error}");
+                    self.outside.not_kept();
                     continue;
                 }
             };
-            let next = hosted.assembly.resume(hosted.next);
-            hosted
-                .changelog
-                .keep(&mut self.writer, &self.topics.changelog, &bytes, next)?;
-            hosted.kept = Instant::now();
-            hosted.is_ahead = false;
-            let (topic, partition) = place.log(&self.topics);
-            if let Err(error) = self.consumer.store_offset(topic, partition, next - 1) {
-                // A partition that was taken meanwhile is somebody else's to commit.
-                tracing::debug!(%error, topic, partition, "offset not stored");
+            if let Some(hosted) = self.nodes.get_mut(&place) {
+                let next = hosted.assembly.resume(hosted.next);
+                hosted
+                    .changelog
+                    .keep(&mut self.writer, &self.topics.changelog, &bytes, next)?;
+                hosted.kept = Instant::now();
+                hosted.is_ahead = false;
+                let (topic, partition) = self.topics.log_of(place);
+                if let Err(error) = self.consumer.store_offset(topic, partition, next - 1) {
+                    // A partition that was taken meanwhile is somebody else's to commit.
+                    tracing::debug!(%error, topic, partition, "offset not stored");
+                }
+                self.outside.kept();
             }
-            self.outside.kept();
         }
         Ok(())
+    }
+
+    /// The file of a node's state.
+    fn snapshot(&mut self, place: Place) -> Result<Vec<u8>, Box<dyn Error>> {
+        let hosted = self.nodes.get(&place).ok_or("it has gone")?;
+        let closed_to = hosted.node.closed_to();
+        let outputs = match place {
+            Place::Alerts => self.outside.outputs(closed_to)?,
+            Place::Meet | Place::Shard(_) => Outputs::default(),
+        };
+        let header = Header {
+            began: EventTime::MIN,
+            closed_to,
+            partitions: Vec::new(),
+            outputs,
+            shape: self.shape.clone(),
+        };
+        let state = hosted.node.save()?;
+        Ok(Snapshot { header, state }.to_bytes()?)
     }
 
     fn publish(&mut self) {
@@ -601,7 +381,7 @@ impl<O: Outside> Host<O> {
         self.nodes
             .values()
             .for_each(|hosted| hosted.node.tell(&mut status));
-        let has_joined = self.consumer.context().has_joined.load(Ordering::Relaxed);
+        let has_joined = self.consumer.context().has_joined();
         self.outside.publish(status, has_joined);
     }
 }

@@ -15,9 +15,9 @@
 mod changelog;
 mod frame;
 mod frontier;
+mod given;
 mod host;
 mod outlet;
-mod place;
 mod survey;
 mod topics;
 mod writer;
@@ -27,8 +27,7 @@ use std::hash::{BuildHasher, RandomState};
 pub use changelog::{KeptState, ReadError};
 pub use host::{Host, HostError, Outside};
 pub use outlet::{Outlet, OutletError};
-pub use place::Place;
-pub use survey::{places, survey};
+pub use survey::survey;
 pub use topics::{TopicsError, prepare};
 
 /// A number that nobody else has, in this process or another.

@@ -4,7 +4,7 @@ use super::frontier::FrontierTail;
 use super::topics::Topics;
 use super::writer::{LogWriter, WriteError};
 use crate::config::Config;
-use crate::engine::spread::{Frontier, Outgoing, ToMeet};
+use crate::engine::spread::{Frontier, Outgoing, Place, ToMeet};
 use crate::engine::{PolicySwap, Step};
 use crate::observe::Resume;
 use crate::source::{self, Committer, TopicPartition};
@@ -81,10 +81,10 @@ impl Outlet {
 
     fn say(&mut self, outgoing: &Outgoing) -> Result<(), WriteError> {
         for (shard, message) in (0..).zip(&outgoing.to_shards) {
-            self.writer
-                .send((&self.topics.partials, shard), "source", message)?;
+            let log = self.topics.log_of(Place::Shard(shard));
+            self.writer.send(log, "source", message)?;
         }
-        let meet = (self.topics.partials.as_str(), self.topics.meet());
+        let meet = self.topics.log_of(Place::Meet);
         self.writer.send(meet, "source", &outgoing.to_meet)
     }
 
@@ -106,7 +106,7 @@ impl Outlet {
         if numbers == self.announced {
             return Ok(());
         }
-        let meet = (self.topics.partials.as_str(), self.topics.meet());
+        let meet = self.topics.log_of(Place::Meet);
         self.writer
             .send(meet, "source", &ToMeet::Announce(numbers.clone()))?;
         self.announced = numbers;

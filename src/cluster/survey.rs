@@ -1,18 +1,9 @@
 //! The states of a cluster's nodes, for somebody who looks on.
 
 use super::changelog::{KeptState, ReadError, Reader};
-use super::place::Place;
 use super::topics::Topics;
-use crate::config::{ClusterConfig, Config};
-
-/// The nodes of a cluster, in the order in which they speak to each other.
-pub fn places(cluster: &ClusterConfig) -> Vec<Place> {
-    let shards = (0..cluster.shards).map(Place::Shard);
-    std::iter::once(Place::Meet)
-        .chain(shards)
-        .chain([Place::Alerts])
-        .collect()
-}
+use crate::config::Config;
+use crate::engine::spread::Place;
 
 /// The states of a node that stand on the changelog, the one that has come furthest first. Nothing is
 /// written, and no group is joined.
@@ -23,7 +14,7 @@ pub fn survey(config: &Config, place: Place) -> Result<Vec<KeptState>, ReadError
     let topics = Topics::of(&config.cluster);
     let failed = |source| ReadError::Kafka(topics.changelog.clone(), source);
     let reader = Reader::new(config, &topics.changelog).map_err(failed)?;
-    let partition = place.changelog(&topics);
+    let partition = topics.changelog_of(place);
     // Reading waits for a topic that may be made yet.
     reader.ask_for(partition)?;
     let mut kept = reader.read(&[partition])?;

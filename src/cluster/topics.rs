@@ -1,10 +1,8 @@
 //! The topics of a cluster: made where they are missing and may be made, checked where they are there.
 
 use crate::config::{ClusterConfig, Config};
-use crate::domain::Span;
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
-};
+use crate::engine::spread::Place;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -41,14 +39,31 @@ impl Topics {
         self.shards as usize
     }
 
-    /// The partition of partials that the meeting reads.
-    pub(super) fn meet(&self) -> i32 {
-        self.shards
+    /// The node that reads a partition.
+    pub(super) fn place(&self, topic: &str, partition: i32) -> Place {
+        match partition {
+            _ if topic == self.findings => Place::Alerts,
+            meet if meet == self.shards => Place::Meet,
+            shard => Place::Shard(shard as usize),
+        }
     }
 
-    /// The partition of the changelog that the state of the one who raises alerts stands in.
-    pub(super) fn changelog_of_alerts(&self) -> i32 {
-        self.shards + 1
+    /// The log that a node reads.
+    pub(super) fn log_of(&self, place: Place) -> (&str, i32) {
+        match place {
+            Place::Meet => (&self.partials, self.shards),
+            Place::Shard(shard) => (&self.partials, shard as i32),
+            Place::Alerts => (&self.findings, 0),
+        }
+    }
+
+    /// The partition of the changelog that the states of a node stand in.
+    pub(super) fn changelog_of(&self, place: Place) -> i32 {
+        match place {
+            Place::Meet => self.shards,
+            Place::Shard(shard) => shard as i32,
+            Place::Alerts => self.shards + 1,
+        }
     }
 
     fn all(&self) -> [(&str, i32, &'static str); 3] {
@@ -96,8 +111,8 @@ pub enum TopicsError {
     },
     /// A topic is made in another way.
     #[error(
-        "topic `{topic}` has {setting} {found}, {wanted} is needed; the number of shards cannot change: \
-         choose another cluster.topic_prefix to begin anew"
+        "topic `{topic}` has {setting} {found}, {wanted} is needed; alter the topic, or choose another \
+         cluster.topic_prefix to begin anew (the number of shards cannot change)"
     )]
     Unfit {
         /// The topic.
@@ -127,7 +142,7 @@ pub async fn prepare(config: &Config) -> Result<(), TopicsError> {
         create(&admin, &config.cluster, &topics).await?;
     }
     for (topic, partitions, policy) in topics.all() {
-        check(&admin, topic, partitions, policy).await?;
+        check(&admin, &config.cluster, topic, partitions, policy).await?;
     }
     Ok(())
 }
@@ -137,7 +152,7 @@ async fn create(
     cluster: &ClusterConfig,
     topics: &Topics,
 ) -> Result<(), TopicsError> {
-    let retention = retention_ms(cluster.retention);
+    let retention = cluster.retention.0.to_string();
     let all = topics.all();
     let new: Vec<NewTopic<'_>> = all
         .iter()
@@ -169,12 +184,9 @@ async fn create(
     Ok(())
 }
 
-fn retention_ms(retention: Span) -> String {
-    retention.0.to_string()
-}
-
 async fn check(
     admin: &AdminClient<DefaultClientContext>,
+    cluster: &ClusterConfig,
     topic: &str,
     partitions: i32,
     policy: &'static str,
@@ -212,14 +224,22 @@ async fn check(
     let described = admin
         .describe_configs([&ResourceSpecifier::Topic(topic)], &options)
         .await?;
-    let value_of = |resource: &ConfigResource| resource.get("cleanup.policy")?.value.clone();
-    let found = described
-        .into_iter()
-        .find_map(|resource| resource.ok().as_ref().and_then(value_of));
-    match found {
-        // Who may not look cannot check.
-        None => Ok(()),
-        Some(found) if found == policy => Ok(()),
-        Some(found) => Err(unfit("cleanup.policy", found, &policy)),
+    // Who may not look cannot check.
+    let Some(Ok(described)) = described.into_iter().next() else {
+        return Ok(());
+    };
+    let value_of = |setting| described.get(setting).and_then(|entry| entry.value.clone());
+    if let Some(found) = value_of("cleanup.policy")
+        && found != policy
+    {
+        return Err(unfit("cleanup.policy", found, &policy));
+    }
+    let wanted = cluster.retention.0;
+    match value_of("retention.ms") {
+        // What is compacted is not deleted for its age, and -1 is for ever.
+        Some(found) if policy == "delete" && (0..wanted).contains(&found.parse().unwrap_or(-1)) => {
+            Err(unfit("retention.ms", found, &wanted))
+        }
+        _ => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use crate::sink::{AlertSinks, FileSink, KafkaSink, SharedStatus, SinkError};
 use crate::snapshot::Outputs;
 use crate::source::{KafkaSource, Subscription};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -49,15 +49,10 @@ pub(super) async fn start(run: Run) -> Result<(), DaemonError> {
         swaps,
         Instant::now(),
     );
-    let stopping = Arc::clone(&stop);
+    let stopping = StopOnDrop(Arc::clone(&stop));
     let nodes = std::thread::Builder::new()
         .name(String::from("vigie-judge"))
-        .spawn(move || {
-            let outcome = host.run(&stopping);
-            // Without them there is nobody to read for.
-            stopping.store(true, Ordering::Relaxed);
-            outcome
-        })?;
+        .spawn(move || host.run(&stopping.0))?;
     let stopping = Arc::clone(&stop);
     std::thread::Builder::new()
         .name(String::from("vigie-read"))
@@ -73,6 +68,15 @@ pub(super) async fn start(run: Run) -> Result<(), DaemonError> {
             subscription.leave();
         })?;
     Ok(())
+}
+
+/// Without the nodes there is nobody to read for, however they have ended.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What the nodes of this replica do to the world outside.
@@ -141,5 +145,9 @@ impl Outside for Teller {
 
     fn kept(&mut self) {
         self.status.lock().kept_seconds = epoch_time().0 as f64 / 1e3;
+    }
+
+    fn not_kept(&mut self) {
+        self.status.lock().keep_failures += 1;
     }
 }

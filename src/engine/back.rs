@@ -121,6 +121,17 @@ pub(super) fn alerting(settings: &EngineSettings) -> Alerting {
     alerting
 }
 
+/// Alerts of open episodes, strongest first.
+pub(super) fn strongest_first(alerting: &Alerting) -> Vec<Alert> {
+    let mut active: Vec<Alert> = alerting.active().cloned().collect();
+    active.sort_by(|one, other| {
+        one.false_alarms_per_day
+            .total_cmp(&other.false_alarms_per_day)
+            .then_with(|| one.id.cmp(&other.id))
+    });
+    active
+}
+
 impl Back {
     /// Without history.
     pub fn new(settings: &EngineSettings) -> Back {
@@ -248,15 +259,9 @@ impl Back {
 
     /// What the back can tell of itself.
     pub fn status(&self) -> BackStatus {
-        let mut active: Vec<Alert> = self.alerting.active().cloned().collect();
-        active.sort_by(|one, other| {
-            one.false_alarms_per_day
-                .total_cmp(&other.false_alarms_per_day)
-                .then_with(|| one.id.cmp(&other.id))
-        });
         BackStatus {
             detections: self.detections.clone(),
-            active,
+            active: strongest_first(&self.alerting),
             muted: self.alerting.muted().clone(),
             entities: self.score.entities().collect(),
             shed: self.score.shed(),

@@ -2,9 +2,8 @@
 
 use super::store::Kept;
 use crate::alert::OpenEpisode;
-use crate::cluster::Place;
 use crate::config::Config;
-use crate::engine::spread::{AlertNode, MeetNode, ShardNode};
+use crate::engine::spread::{Node, Place};
 use crate::engine::{Back, StateError};
 use crate::score::Knowledge;
 use crate::snapshot::{Damage, Snapshot, shape_differences};
@@ -30,9 +29,7 @@ impl Fault {
 
 pub(super) enum Decoded {
     Whole(Box<Back>),
-    Meet(Box<MeetNode>),
-    Shard(Box<ShardNode>),
-    Alerts(Box<AlertNode>),
+    Node(Node),
 }
 
 impl Decoded {
@@ -54,17 +51,7 @@ impl Decoded {
         let (settings, shards) = (config.engine(), config.cluster.shards as usize);
         Ok(match place {
             None => Decoded::Whole(Box::new(Back::restore(&settings, state)?)),
-            Some(Place::Meet) => {
-                Decoded::Meet(Box::new(MeetNode::restore(&settings, shards, state)?))
-            }
-            Some(Place::Shard(shard)) => Decoded::Shard(Box::new(ShardNode::restore(
-                &settings,
-                shard as usize,
-                state,
-            )?)),
-            Some(Place::Alerts) => {
-                Decoded::Alerts(Box::new(AlertNode::restore(&settings, shards, state)?))
-            }
+            Some(place) => Decoded::Node(Node::restore(&settings, place, shards, state)?),
         })
     }
 
@@ -72,8 +59,8 @@ impl Decoded {
     pub(super) fn knowledge(&self) -> Option<Knowledge<'_>> {
         match self {
             Decoded::Whole(back) => Some(back.knowledge()),
-            Decoded::Shard(node) => Some(node.knowledge()),
-            Decoded::Meet(_) | Decoded::Alerts(_) => None,
+            Decoded::Node(Node::Shard(node)) => Some(node.knowledge()),
+            Decoded::Node(Node::Meet(_) | Node::Alerts(_)) => None,
         }
     }
 
@@ -81,8 +68,8 @@ impl Decoded {
     pub(super) fn open_episodes(&self) -> Option<Vec<OpenEpisode<'_>>> {
         match self {
             Decoded::Whole(back) => Some(back.open_episodes().collect()),
-            Decoded::Alerts(node) => Some(node.open_episodes().collect()),
-            Decoded::Meet(_) | Decoded::Shard(_) => None,
+            Decoded::Node(Node::Alerts(node)) => Some(node.open_episodes().collect()),
+            Decoded::Node(Node::Meet(_) | Node::Shard(_)) => None,
         }
     }
 
@@ -90,8 +77,8 @@ impl Decoded {
     pub(super) fn parcels(&self) -> Option<usize> {
         match self {
             Decoded::Whole(back) => Some(back.parcels()),
-            Decoded::Meet(node) => Some(node.parcels()),
-            Decoded::Shard(_) | Decoded::Alerts(_) => None,
+            Decoded::Node(Node::Meet(node)) => Some(node.parcels()),
+            Decoded::Node(Node::Shard(_) | Node::Alerts(_)) => None,
         }
     }
 
@@ -99,7 +86,7 @@ impl Decoded {
     pub(super) fn offset(&self, partition: i32) -> Option<i64> {
         match self {
             Decoded::Whole(back) => Some(back.resume().get(&partition)?.offset),
-            _ => None,
+            Decoded::Node(_) => None,
         }
     }
 }

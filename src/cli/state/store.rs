@@ -1,9 +1,10 @@
 //! Where states are kept: a directory of snapshots, or the changelog of a cluster.
 
 use super::super::{ConfigFile, Failure};
-use crate::cluster::{self, Place};
+use crate::cluster;
 use crate::config::Config;
 use crate::domain::EventTime;
+use crate::engine::spread::Place;
 use crate::snapshot::{Directory, Files, Found};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -70,8 +71,8 @@ impl Store {
         match self.directory {
             Some(_) => vec![None],
             None => {
-                let places = cluster::places(&self.config.cluster);
-                places.into_iter().map(Some).collect()
+                let shards = self.config.cluster.shards as usize;
+                Place::all(shards).map(Some).collect()
             }
         }
     }

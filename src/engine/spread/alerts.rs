@@ -4,6 +4,7 @@ use super::message::Verdict;
 use crate::alert::{AlertState, Alerting, OpenEpisode};
 use crate::detection::Plan;
 use crate::domain::{Alert, EventTime};
+use crate::engine::back::{alerting, strongest_first};
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, StateError};
 use crate::score::Judgement;
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ impl AlertNode {
     pub fn new(settings: &EngineSettings, shards: usize) -> AlertNode {
         AlertNode {
             plan: Arc::clone(&settings.plan),
-            alerting: crate::engine::back::alerting(settings),
+            alerting: alerting(settings),
             waiting: Waiting::new(),
             next: 0,
             closed_to: None,
@@ -132,7 +133,7 @@ impl AlertNode {
 
     /// Adds what it can tell of itself.
     pub fn tell(&self, status: &mut BackStatus) {
-        status.active = self.alerting.active().cloned().collect();
+        status.active = strongest_first(&self.alerting);
         status.muted = self.alerting.muted().clone();
     }
 }

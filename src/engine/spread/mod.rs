@@ -18,11 +18,13 @@
 mod alerts;
 mod meet;
 mod message;
+mod node;
 mod outgoing;
 mod shard;
 
 pub use alerts::AlertNode;
 pub use meet::MeetNode;
 pub use message::{Frontier, Sealed, ToAlerts, ToMeet, ToShard, Verdict};
+pub use node::{Node, Place};
 pub use outgoing::Outgoing;
 pub use shard::ShardNode;

@@ -4,7 +4,9 @@
 //! each with its file, line and key. Unknown keys are mistakes.
 
 mod cases;
+mod cluster;
 mod detections;
+mod kafka;
 mod policy;
 mod reader;
 mod reload;
@@ -13,11 +15,12 @@ mod show;
 mod substitute;
 
 pub use cases::{Expectation, TestCase, TestEvents, TestSuite};
+pub use cluster::ClusterConfig;
+pub use kafka::{KafkaConfig, Start};
 pub use reader::{ConfigError, ConfigErrors};
 pub use reload::Reload;
 pub use settings::{
-    AlertOutput, BaselineConfig, ClusterConfig, Config, HttpConfig, KafkaConfig, LogConfig,
-    LogFormat, Start, StateConfig, TimeConfig,
+    AlertOutput, BaselineConfig, Config, HttpConfig, LogConfig, LogFormat, StateConfig, TimeConfig,
 };
 
 use crate::limits::CONFIG_BYTES_MAX;

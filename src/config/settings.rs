@@ -1,16 +1,17 @@
 //! The settings, section by section.
 
+use super::cluster::ClusterConfig;
 use super::detections;
+use super::kafka::KafkaConfig;
 use super::policy;
 use super::reader::{Node, Reader, span};
 use crate::alert::{AlertPolicy, AlertSettings};
 use crate::detection::{Detection, Lists, Plan};
-use crate::domain::{Bytes, EventTime, Span};
+use crate::domain::{Bytes, Span};
 use crate::engine::{EngineSettings, MemoryPlan};
-use crate::limits::{PANE_MINUTES_MAX, SHARDS_MAX};
+use crate::limits::PANE_MINUTES_MAX;
 use crate::observe::{ObserveSettings, TimeBound};
 use crate::score::{Ablation, ScoreSettings};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,36 +49,6 @@ pub struct Config {
     pub policy: Arc<AlertPolicy>,
 }
 
-/// Where reading starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// At the oldest message there is.
-    Earliest,
-    /// At messages yet to come.
-    Latest,
-    /// At what was written so long ago.
-    Ago(Span),
-    /// At what was written then.
-    At(EventTime),
-}
-
-/// `kafka`
-#[derive(Clone, Debug, PartialEq)]
-pub struct KafkaConfig {
-    /// Bootstrap servers.
-    pub brokers: String,
-    /// Topics with shipment events.
-    pub topics: Vec<String>,
-    /// Consumer group.
-    pub group: String,
-    /// Where reading starts.
-    pub start: Start,
-    /// Topic that rejected messages are written to, as they came.
-    pub dead_letter_topic: Option<String>,
-    /// Options for librdkafka.
-    pub options: BTreeMap<String, String>,
-}
-
 /// `time`
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimeConfig {
@@ -109,23 +80,6 @@ pub struct StateConfig {
     pub directory: Option<PathBuf>,
     /// Time from one snapshot to the next.
     pub interval: Span,
-}
-
-/// `cluster`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClusterConfig {
-    /// Whether replicas of one group are one detector.
-    pub enabled: bool,
-    /// What the names of its topics begin with.
-    pub topic_prefix: String,
-    /// Parts that judging is divided into; it cannot change once the topics are there.
-    pub shards: i32,
-    /// Whether topics that are missing are made.
-    pub create_topics: bool,
-    /// Copies of each topic that is made; -1 is what the brokers do by default.
-    pub replication_factor: i32,
-    /// How long the logs keep what was read: a replica that was away for longer cannot go on.
-    pub retention: Span,
 }
 
 /// `memory`
@@ -204,14 +158,7 @@ const STANDARD_LISTS: [&str; 3] = ["decoys", "allowed_recipients", "registered_p
 /// Reads a whole document, and `change` over it, which says what is different in it; mistakes are
 /// left with the readers.
 pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config> {
-    let mut kafka = KafkaConfig {
-        brokers: String::from("localhost:9092"),
-        topics: vec![String::from("shipments")],
-        group: String::from("vigie"),
-        start: Start::Ago(Span::days(28)),
-        dead_letter_topic: None,
-        options: BTreeMap::new(),
-    };
+    let mut kafka = KafkaConfig::default();
     let mut time = TimeConfig {
         bound: TimeBound::Append,
         allowed_lateness: Span::minutes(5),
@@ -235,14 +182,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         directory: None,
         interval: Span::minutes(5),
     };
-    let mut cluster = ClusterConfig {
-        enabled: false,
-        topic_prefix: String::from("vigie"),
-        shards: 8,
-        create_topics: true,
-        replication_factor: -1,
-        retention: Span::days(7),
-    };
+    let mut cluster = ClusterConfig::default();
     let mut http = HttpConfig {
         listen: SocketAddr::from(([0, 0, 0, 0], 9477)),
         reload: false,
@@ -279,7 +219,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
     let layers = root.iter().chain(change);
     for root in layers.filter_map(|layer| layer.fields(&SECTIONS)) {
         if let Some(node) = root.get("kafka") {
-            read_kafka(node, &mut kafka);
+            kafka.read(node);
         }
         if let Some(node) = root.get("time") {
             read_time(node, &mut time);
@@ -291,7 +231,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
             read_state(node, &mut state);
         }
         if let Some(node) = root.get("cluster") {
-            read_cluster(node, &mut cluster);
+            cluster.read(node);
         }
         if let Some(fields) = root
             .get("memory")
@@ -406,132 +346,6 @@ fn read_state(node: &Node<'_>, state: &mut StateConfig) {
     fields.read("interval", &mut state.interval, |node| {
         span(node, Span::SECOND, Span::DAY)
     });
-}
-
-fn read_cluster(node: &Node<'_>, cluster: &mut ClusterConfig) {
-    const KEYS: [&str; 6] = [
-        "enabled",
-        "topic_prefix",
-        "shards",
-        "create_topics",
-        "replication_factor",
-        "retention",
-    ];
-    let Some(fields) = node.fields(&KEYS) else {
-        return;
-    };
-    fields.read("enabled", &mut cluster.enabled, Node::truth);
-    fields.read("create_topics", &mut cluster.create_topics, Node::truth);
-    fields.read("topic_prefix", &mut cluster.topic_prefix, |node| {
-        node.parsed(|text| {
-            let is_legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-            match !text.is_empty() && text.len() <= 200 && text.chars().all(is_legal) {
-                true => Ok(text.to_owned()),
-                false => Err(String::from(
-                    "must be letters, digits, dots, underscores and hyphens, as names of topics are",
-                )),
-            }
-        })
-    });
-    fields.read("shards", &mut cluster.shards, |node| {
-        Some(node.whole(1, SHARDS_MAX as u64)? as i32)
-    });
-    fields.read(
-        "replication_factor",
-        &mut cluster.replication_factor,
-        |node| Some(node.whole(1, 100)? as i32),
-    );
-    fields.read("retention", &mut cluster.retention, |node| {
-        span(node, Span::HOUR, Span::days(365))
-    });
-}
-
-fn read_kafka(node: &Node<'_>, kafka: &mut KafkaConfig) {
-    const KEYS: [&str; 6] = [
-        "brokers",
-        "topics",
-        "group",
-        "start",
-        "dead_letter_topic",
-        "options",
-    ];
-    let Some(fields) = node.fields(&KEYS) else {
-        return;
-    };
-    let not_empty = |node: &Node<'_>| {
-        node.parsed(|text| {
-            if text.is_empty() {
-                Err(String::from("must not be empty"))
-            } else {
-                Ok(text.to_owned())
-            }
-        })
-    };
-    fields.read("brokers", &mut kafka.brokers, not_empty);
-    fields.read("group", &mut kafka.group, not_empty);
-    fields.read("topics", &mut kafka.topics, |node| {
-        let topics: Vec<String> = node.one_or_many()?.iter().filter_map(not_empty).collect();
-        if topics.is_empty() {
-            node.error("must name at least one topic");
-        }
-        Some(topics)
-    });
-    fields.read("start", &mut kafka.start, |node| node.parsed(parse_start));
-    fields.read("dead_letter_topic", &mut kafka.dead_letter_topic, |node| {
-        not_empty(node).map(Some)
-    });
-    if let Some(topic) = &kafka.dead_letter_topic
-        && kafka.topics.contains(topic)
-        && let Some(node) = fields.get("dead_letter_topic").or(fields.get("topics"))
-    {
-        node.error(format!(
-            "`{topic}` is read as well: what is rejected would be rejected again, for ever"
-        ));
-    }
-    if let Some(options) = fields.get("options").and_then(Node::members) {
-        for (name, node) in options {
-            match refusal(&name) {
-                Some(reason) => node.error(reason),
-                None => kafka.options.extend(node.text().map(|value| (name, value))),
-            }
-        }
-    }
-}
-
-fn parse_start(text: &str) -> Result<Start, String> {
-    match text {
-        "earliest" => return Ok(Start::Earliest),
-        "latest" => return Ok(Start::Latest),
-        _ => {}
-    }
-    if let Ok(ago) = Span::parse(text) {
-        return Ok(Start::Ago(ago));
-    }
-    let at: Result<jiff::Timestamp, _> = text.parse();
-    at.map(|at| Start::At(EventTime(at.as_millisecond())))
-        .map_err(|_| {
-            format!(
-                "`{text}` is no place to start; write earliest, latest, 14d or an RFC 3339 time"
-            )
-        })
-}
-
-/// Why an option of librdkafka is not passed through, if it is not.
-fn refusal(option: &str) -> Option<&'static str> {
-    match option {
-        "plugin.library.paths" | "sasl.kerberos.kinit.cmd" => Some("is refused: it runs code"),
-        "bootstrap.servers" | "metadata.broker.list" => Some("is set by kafka.brokers"),
-        "group.id" => Some("is set by kafka.group"),
-        "auto.offset.reset" => Some("is set by kafka.start"),
-        "enable.auto.commit"
-        | "enable.auto.offset.store"
-        | "enable.partition.eof"
-        | "partition.assignment.strategy"
-        | "enable.idempotence" => {
-            Some("is vigie's own: offsets are stored once their work is done")
-        }
-        _ => None,
-    }
 }
 
 fn read_time(node: &Node<'_>, time: &mut TimeConfig) {

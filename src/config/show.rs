@@ -1,6 +1,7 @@
 //! A configuration written out as YAML, with everything that was left out filled in.
 
-use super::settings::{Config, LogFormat, Start};
+use super::kafka::Start;
+use super::settings::{Config, LogFormat};
 use crate::alert::{AlertPolicy, Effect, Matcher, When};
 use crate::detection::{Condition, Detection, Requirement, Test};
 use crate::observe::TimeBound;

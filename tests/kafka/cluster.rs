@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! VIGIE_KILLS=1000 VIGIE_SEED=7 tests/run kafka::cluster::killed     so many kills, at other moments
-//! VIGIE_STORM=120 tests/run kafka::cluster::storm                    so many seconds of a storm
+//! VIGIE_STORM=120 tests/run kafka::cluster::a_storm                  so many seconds of a storm
 //! ```
 
 use super::durability::{are_the_same, finishes, messages, number, records};

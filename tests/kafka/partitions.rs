@@ -1,13 +1,12 @@
 //! Partitions that are added to a topic while it is read, or while nobody reads it.
 
-use super::durability::records;
+use super::durability::{records, state};
 use crate::support::daemon::{Daemon, SOON, Setting};
 use crate::support::directory;
 use crate::support::events::{Story, message};
 use crate::support::kafka::{Client, shared};
 use crate::support::{becomes, eventually};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 const HOUR: u64 = 3_600;
@@ -48,11 +47,6 @@ impl Scene {
                 "options:\n",
                 "options:\n    topic.metadata.refresh.interval.ms: 1000\n",
             )
-    }
-
-    fn keeping(&self, yaml: &str, state: &Path) -> String {
-        let state = state.display();
-        format!("{yaml}state:\n  directory: {state}\n  interval: 1s\n")
     }
 
     /// An hour of traffic in a partition, in the middle of which an actor touches the decoy.
@@ -136,7 +130,7 @@ fn what_is_written_to_a_partition_before_it_is_noticed_is_read() {
 fn a_partition_that_was_added_while_nobody_read_is_read_from_its_beginning() {
     let scene = Scene::set();
     let folder = directory::fresh();
-    let yaml = scene.keeping(&scene.yaml(&scene.setting), folder.path());
+    let yaml = scene.yaml(&scene.setting) + &state(folder.path(), "1s");
     let daemon = Daemon::start_with(&yaml);
     is_assigned(&daemon, 2);
     (0..2).for_each(|partition| scene.passes(partition, 0));
@@ -154,7 +148,7 @@ fn a_partition_of_which_nothing_is_sealed_is_read_again_from_where_it_began() {
     const FEW: u64 = 5;
     let scene = Scene::set();
     let folder = directory::fresh();
-    let yaml = scene.keeping(&scene.yaml(&scene.setting), folder.path());
+    let yaml = scene.yaml(&scene.setting) + &state(folder.path(), "1s");
     let daemon = Daemon::start_with(&yaml);
     is_assigned(&daemon, 2);
     (0..2).for_each(|partition| scene.passes(partition, 0));
@@ -176,9 +170,8 @@ fn a_partition_of_which_nothing_is_sealed_is_read_again_from_where_it_began() {
 fn what_comes_to_a_quiet_partition_while_nobody_reads_is_read_and_what_was_before_is_not() {
     let scene = Scene::set();
     let folder = directory::fresh();
-    let yaml = scene
-        .keeping(&scene.yaml(&scene.setting), folder.path())
-        .replace("idle_after: 1h", "idle_after: 1s");
+    let yaml = scene.yaml(&scene.setting) + &state(folder.path(), "1s");
+    let yaml = yaml.replace("idle_after: 1h", "idle_after: 1s");
     // History, which nobody wants to read.
     (0..2).for_each(|partition| scene.passes(partition, 0));
     let daemon = Daemon::start_with(&yaml);

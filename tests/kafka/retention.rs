@@ -1,5 +1,6 @@
 //! Messages that are gone before they were read: retention ran out, or the topic was made anew.
 
+use super::durability::state;
 use crate::support::daemon::{Daemon, SOON, Scrape, Setting};
 use crate::support::directory;
 use crate::support::events::Story;
@@ -42,10 +43,8 @@ impl Scene {
         }
     }
 
-    fn yaml(&self, state: &Path) -> String {
-        let yaml = self.setting.yaml();
-        let state = state.display();
-        format!("{yaml}state:\n  directory: {state}\n  interval: 1s\n")
+    fn yaml(&self, folder: &Path) -> String {
+        self.setting.yaml() + &state(folder, "1s")
     }
 
     fn start(&self, yaml: &str) -> Daemon {

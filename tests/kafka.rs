@@ -17,5 +17,6 @@ mod rejection;
 mod reload;
 mod retention;
 mod room;
+mod scale;
 mod start;
 mod state;

@@ -23,6 +23,8 @@ const PART_BYTES: usize = 900_000;
 const KEPT: usize = 2;
 const ASK_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
+/// Offsets before its end from which a log is read at first.
+const LENGTH_FIRST: i64 = 64;
 /// How long nothing may come while reading.
 const STALLED: Duration = Duration::from_secs(60);
 
@@ -56,6 +58,32 @@ pub struct KeptState {
     pub written: Option<EventTime>,
     /// Offset in the node's log from which it goes on.
     pub next: i64,
+}
+
+/// The same before its file is unpacked.
+#[derive(Debug)]
+pub struct PackedState {
+    name: String,
+    /// `None` where parts of it are missing.
+    file: Option<Vec<u8>>,
+    written: Option<EventTime>,
+    next: i64,
+}
+
+impl PackedState {
+    /// Unpacks its file.
+    pub fn open(self) -> KeptState {
+        let file = self.file.as_deref();
+        KeptState {
+            bytes: file.map_or(0, |file| file.len() as u64),
+            found: Found {
+                name: self.name,
+                content: file.map_or(Err(Damage::Sum), Snapshot::from_bytes),
+            },
+            written: self.written,
+            next: self.next,
+        }
+    }
 }
 
 /// What a replica writes of the states of one node.
@@ -156,47 +184,87 @@ impl Reader {
         })
     }
 
-    /// Whether there is such a partition.
+    /// The oldest offset of a partition, and the next.
     ///
     /// # Errors
-    /// Where there is none, or Kafka does not say.
-    pub(super) fn ask_for(&self, partition: i32) -> Result<(), ReadError> {
+    /// Where there is no such partition, or Kafka does not say.
+    pub(super) fn ends(&self, partition: i32) -> Result<(i64, i64), ReadError> {
         let ends = self
             .consumer
             .fetch_watermarks(&self.topic, partition, ASK_WITHIN);
-        ends.map_err(|source| ReadError::Kafka(self.topic.clone(), source))?;
-        Ok(())
+        ends.map_err(|source| ReadError::Kafka(self.topic.clone(), source))
     }
 
-    /// Every state that stands in each of these partitions, the one that has come furthest first.
+    /// Every state that stands in a partition, the one that has come furthest first.
+    ///
+    /// # Errors
+    /// Where it cannot be read to its end.
+    pub(super) fn all(&self, partition: i32) -> Result<Vec<PackedState>, ReadError> {
+        let records = self.read(&BTreeMap::from([(partition, Offset::Beginning)]))?;
+        let standing = records.into_iter().next();
+        Ok(standing.map_or_else(Vec::new, |(_, standing)| {
+            states(&self.place(partition), &standing)
+        }))
+    }
+
+    /// What each of these partitions can be gone on from: its states, the one that has come furthest
+    /// first, up to the first that is not damaged. A log holds many that are needless already, so it is
+    /// read from so near to its end as there is one.
     ///
     /// # Errors
     /// Where one cannot be read to its end.
-    pub(super) fn read(
+    pub(super) fn newest(
         &self,
         partitions: &[i32],
     ) -> Result<BTreeMap<i32, Vec<KeptState>>, ReadError> {
-        let records = self.read_to_end(partitions);
-        // What is not assigned is not fetched.
-        let unassigned = self.consumer.unassign();
-        let failed = |source| ReadError::Kafka(self.topic.clone(), source);
-        unassigned.map_err(failed)?;
-        let named = |(partition, records): (i32, Standing)| {
-            let place = format!("{}[{partition}]", self.topic);
-            (partition, states(&place, &records))
-        };
-        Ok(records?.into_iter().map(named).collect())
+        let mut newest = BTreeMap::new();
+        let mut left = BTreeMap::new();
+        for partition in partitions {
+            left.insert(*partition, self.ends(*partition)?);
+        }
+        let mut length = LENGTH_FIRST;
+        while !left.is_empty() {
+            let begin = |(low, high): &(i64, i64)| Offset::Offset((high - length).max(*low));
+            let from = left.iter().map(|(at, ends)| (*at, begin(ends))).collect();
+            for (partition, standing) in self.read(&from)? {
+                let is_whole = left
+                    .get(&partition)
+                    .is_none_or(|(low, high)| high - length <= *low);
+                if let Some(kept) = usable(&self.place(partition), &standing, is_whole) {
+                    newest.insert(partition, kept);
+                    left.remove(&partition);
+                }
+            }
+            length *= 4;
+        }
+        Ok(newest)
     }
 
-    fn read_to_end(&self, partitions: &[i32]) -> Result<BTreeMap<i32, Standing>, ReadError> {
+    fn place(&self, partition: i32) -> String {
+        format!("{}[{partition}]", self.topic)
+    }
+
+    /// The records that stand in these partitions from there to the end.
+    fn read(&self, from: &BTreeMap<i32, Offset>) -> Result<BTreeMap<i32, Standing>, ReadError> {
+        let records = self.read_to_end(from);
+        // What is not assigned is not fetched.
+        let unassigned = self.consumer.unassign();
+        unassigned.map_err(|source| ReadError::Kafka(self.topic.clone(), source))?;
+        records
+    }
+
+    fn read_to_end(
+        &self,
+        from: &BTreeMap<i32, Offset>,
+    ) -> Result<BTreeMap<i32, Standing>, ReadError> {
         let failed = |source| ReadError::Kafka(self.topic.clone(), source);
         let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition_offset(&self.topic, *partition, Offset::Beginning)
+        for (partition, offset) in from {
+            list.add_partition_offset(&self.topic, *partition, *offset)
                 .map_err(failed)?;
         }
         self.consumer.assign(&list).map_err(failed)?;
-        let mut left: BTreeSet<i32> = partitions.iter().copied().collect();
+        let mut left: BTreeSet<i32> = from.keys().copied().collect();
         let begun = left.iter().map(|partition| (*partition, Standing::new()));
         let mut records: BTreeMap<i32, Standing> = begun.collect();
         let mut heard = Instant::now();
@@ -233,31 +301,42 @@ impl Reader {
 type Standing = BTreeMap<String, (Vec<u8>, Option<EventTime>)>;
 
 /// The states among records of which the last of each key stands, the one that has come furthest first.
-fn states(place: &str, records: &Standing) -> Vec<KeptState> {
-    let mut kept: Vec<KeptState> = records
+fn states(place: &str, records: &Standing) -> Vec<PackedState> {
+    let mut states: Vec<PackedState> = records
         .iter()
         .filter(|(key, _)| key.matches('/').count() == 1)
         .filter_map(|(key, (value, written))| {
             let manifest: Manifest = postcard::from_bytes(value).ok()?;
             let parts = (0..manifest.parts).map(|part| records.get(&format!("{key}/{part}")));
-            let whole: Option<Vec<&(Vec<u8>, _)>> = parts.collect();
-            let parts = whole.iter().flatten();
-            let bytes: Vec<u8> = parts.flat_map(|(part, _)| part).copied().collect();
-            let content = match whole {
-                Some(_) => Snapshot::from_bytes(&bytes),
-                None => Err(Damage::Sum),
-            };
-            let name = format!("{place} {key}");
-            Some(KeptState {
-                found: Found { name, content },
-                bytes: bytes.len() as u64,
+            let parts: Option<Vec<&[u8]>> = parts.map(|part| Some(&part?.0[..])).collect();
+            Some(PackedState {
+                name: format!("{place} {key}"),
+                file: parts.map(|parts| parts.concat()),
                 written: *written,
                 next: manifest.next,
             })
         })
         .collect();
-    kept.sort_by_key(|kept| std::cmp::Reverse(kept.next));
-    kept
+    states.sort_by_key(|state| std::cmp::Reverse(state.next));
+    states
+}
+
+/// The states up to the first that is not damaged; `None` where that may stand before these records, which
+/// are not the whole log.
+fn usable(place: &str, records: &Standing, is_whole: bool) -> Option<Vec<KeptState>> {
+    let mut usable = Vec::new();
+    for state in states(place, records) {
+        if state.file.is_none() && !is_whole {
+            return None;
+        }
+        let kept = state.open();
+        let is_damaged = matches!(&kept.found.content, Err(damage) if damage.is_of_the_file());
+        usable.push(kept);
+        if !is_damaged {
+            return Some(usable);
+        }
+    }
+    is_whole.then_some(usable)
 }
 
 #[cfg(test)]
@@ -293,7 +372,8 @@ mod tests {
                 None => standing.remove(key),
             };
         }
-        let (found, nexts): (Vec<_>, Vec<_>) = states("changelog[0]", &standing)
+        let (found, nexts): (Vec<_>, Vec<_>) = usable("changelog[0]", &standing, true)
+            .unwrap_or_default()
             .into_iter()
             .map(|kept| (kept.found, kept.next))
             .unzip();
@@ -354,6 +434,30 @@ mod tests {
             let value = changed[at].1.as_mut().expect("a part");
             value[3] ^= 1;
             assert_eq!(found(&changed).expect("a decision").as_ref(), states.get(2));
+        }
+    }
+
+    #[test]
+    fn of_the_end_of_a_log_a_state_that_is_cut_off_is_looked_for_further_back() {
+        let (records, states) = written();
+        for from in 0..records.len() {
+            let mut standing = Standing::new();
+            for (key, value) in &records[from..] {
+                match value {
+                    Some(value) => standing.insert(key.clone(), (value.clone(), None)),
+                    None => standing.remove(key),
+                };
+            }
+            if let Some(kept) = usable("changelog[0]", &standing, false) {
+                let newest = kept.last().map(|kept| kept.next);
+                assert_eq!(newest, states.last().map(|(next, _)| *next), "{from}");
+            }
+            let is_whole = records[from..].iter().any(|(key, _)| key.ends_with("/3/0"));
+            assert_eq!(
+                usable("changelog[0]", &standing, false).is_some(),
+                is_whole,
+                "{from}"
+            );
         }
     }
 

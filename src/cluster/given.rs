@@ -4,10 +4,13 @@ use super::changelog::{KeptState, Reader};
 use super::topics::Topics;
 use crate::config::Config;
 use crate::engine::spread::Place;
+use crate::sink::Lag;
 use crate::snapshot::{Outputs, Recovery, Snapshot};
+use crate::source::lag_of;
 use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
+use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +44,7 @@ pub(super) struct Membership {
     topics: Topics,
     changelog: Reader,
     changes: Mutex<Vec<Change>>,
+    lag: Mutex<Vec<Lag>>,
     has_joined: AtomicBool,
     stop: Arc<AtomicBool>,
 }
@@ -57,6 +61,7 @@ impl Membership {
             changelog: Reader::new(config, &topics.changelog)?,
             topics,
             changes: Mutex::default(),
+            lag: Mutex::default(),
             has_joined: AtomicBool::new(false),
             stop,
         })
@@ -65,6 +70,14 @@ impl Membership {
     /// What was decided since the last time, in order.
     pub(super) fn take_changes(&self) -> Vec<Change> {
         std::mem::take(&mut self.changes())
+    }
+
+    /// What the logs held a moment ago that was not read yet.
+    pub(super) fn lag(&self) -> Vec<Lag> {
+        self.lag
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether the group has decided at all.
@@ -91,7 +104,7 @@ impl Membership {
         let changelog = |place: &Place| self.topics.changelog_of(*place);
         let partitions: Vec<i32> = places.iter().map(changelog).collect();
         while !self.stop.load(Ordering::Relaxed) {
-            match self.changelog.read(&partitions) {
+            match self.changelog.newest(&partitions) {
                 Ok(kept) => return Some(kept),
                 Err(error) => {
                     tracing::warn!("{}; trying again", crate::sink::error_chain(&error));
@@ -160,6 +173,23 @@ impl Membership {
 }
 
 impl ClientContext for Membership {
+    fn stats(&self, statistics: Statistics) {
+        let mut lag = Vec::new();
+        for (topic, statistics) in statistics.topics {
+            for (partition, statistics) in statistics.partitions {
+                // Statistics go on about partitions that are not read here, or no more.
+                if statistics.desired && statistics.fetch_state == "active" {
+                    lag.extend(lag_of(&statistics).map(|messages| Lag {
+                        topic: topic.clone(),
+                        partition,
+                        messages,
+                    }));
+                }
+            }
+        }
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "the Kafka client of the nodes reports an error; it goes on trying");
     }

@@ -11,7 +11,7 @@ use crate::domain::{Alert, EventTime};
 use crate::engine::spread::{Node, Place, ToAlerts, ToMeet, ToShard};
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus};
 use crate::score::EntityCounts;
-use crate::sink::SinkError;
+use crate::sink::{Lag, SinkError};
 use crate::snapshot::{Header, Outputs, Snapshot};
 use crate::source::consumer_config;
 use rdkafka::Message;
@@ -101,7 +101,7 @@ pub trait Outside {
     /// Where that cannot be known.
     fn outputs(&mut self, told_to: Option<EventTime>) -> Result<Outputs, SinkError>;
     /// What the nodes of this process can tell of themselves; called a few times a second.
-    fn publish(&mut self, status: BackStatus, has_joined: bool);
+    fn publish(&mut self, status: BackStatus, lag: Vec<Lag>, has_joined: bool);
     /// The state of a node was written down.
     fn kept(&mut self);
     /// The state of a node could not be written down.
@@ -139,7 +139,6 @@ impl<O: Outside> Host<O> {
         let membership = Membership::new(config, stop)?;
         let consumer: BaseConsumer<Membership> = consumer_config(&config.kafka)?
             .set("group.id", format!("{}-nodes", config.kafka.group))
-            .set("statistics.interval.ms", "0")
             .create_with_context(membership)?;
         consumer.subscribe(&[&topics.partials, &topics.findings])?;
         Ok(Host {
@@ -175,7 +174,7 @@ impl<O: Outside> Host<O> {
                     break;
                 }
             }
-            self.keep(self.keep_every)?;
+            self.keep_due(self.keep_every)?;
             let is_due = |published: Instant| published.elapsed() >= PUBLISH_EVERY;
             if self.published.is_none_or(is_due) {
                 self.publish();
@@ -189,7 +188,11 @@ impl<O: Outside> Host<O> {
                 Some(_) => {}
             }
         }
-        self.keep(Duration::ZERO)?;
+        let ahead = self.nodes.iter().filter(|(_, hosted)| hosted.is_ahead);
+        let ahead: Vec<Place> = ahead.map(|(place, _)| *place).collect();
+        for place in ahead {
+            self.keep(place)?;
+        }
         self.writer.settle(SETTLE);
         Ok(())
     }
@@ -313,42 +316,51 @@ impl<O: Outside> Host<O> {
         Ok(())
     }
 
-    /// Writes down the states of nodes that have taken something, and were written down so long ago.
-    fn keep(&mut self, every: Duration) -> Result<(), HostError> {
-        let is_due = |hosted: &Hosted| hosted.is_ahead && hosted.kept.elapsed() >= every;
-        let due = self.nodes.iter().filter(|(_, hosted)| is_due(hosted));
-        let due: Vec<Place> = due.map(|(place, _)| *place).collect();
-        // What they have said so far must be where it belongs.
-        if due.is_empty() || !self.writer.settle(SETTLE) {
+    /// Writes down the state of the node that has waited for it longest, of those that have taken
+    /// something and were written down so long ago. One at a time: the others go on in between.
+    fn keep_due(&mut self, every: Duration) -> Result<(), HostError> {
+        let is_settled = self.outside.is_settled();
+        let due = self.nodes.iter().filter(|(place, hosted)| {
+            let is_ready = is_settled || **place != Place::Alerts;
+            is_ready && hosted.is_ahead && hosted.kept.elapsed() >= every
+        });
+        match due.min_by_key(|(_, hosted)| hosted.kept) {
+            Some((place, _)) => self.keep(*place),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down the state of a node.
+    fn keep(&mut self, place: Place) -> Result<(), HostError> {
+        // What it has said so far must be where it belongs.
+        let is_settled = place != Place::Alerts || self.outside.is_settled();
+        if !is_settled || !self.writer.settle(SETTLE) {
             return Ok(());
         }
-        for place in due {
-            if place == Place::Alerts && !self.outside.is_settled() {
-                continue;
+        let bytes = self.snapshot(place);
+        let Some(hosted) = self.nodes.get_mut(&place) else {
+            return Ok(());
+        };
+        hosted.kept = Instant::now();
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!("no state of {place} was kept, detection goes on: {error}");
+                self.outside.not_kept();
+                return Ok(());
             }
-            let bytes = match self.snapshot(place) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    tracing::error!("no state of {place} was kept, detection goes on: {error}");
-                    self.outside.not_kept();
-                    continue;
-                }
-            };
-            if let Some(hosted) = self.nodes.get_mut(&place) {
-                let next = hosted.assembly.resume(hosted.next);
-                hosted
-                    .changelog
-                    .keep(&mut self.writer, &self.topics.changelog, &bytes, next)?;
-                hosted.kept = Instant::now();
-                hosted.is_ahead = false;
-                let (topic, partition) = self.topics.log_of(place);
-                if let Err(error) = self.consumer.store_offset(topic, partition, next - 1) {
-                    // A partition that was taken meanwhile is somebody else's to commit.
-                    tracing::debug!(%error, topic, partition, "offset not stored");
-                }
-                self.outside.kept();
-            }
+        };
+        let next = hosted.assembly.resume(hosted.next);
+        hosted
+            .changelog
+            .keep(&mut self.writer, &self.topics.changelog, &bytes, next)?;
+        hosted.is_ahead = false;
+        let (topic, partition) = self.topics.log_of(place);
+        if let Err(error) = self.consumer.store_offset(topic, partition, next - 1) {
+            // A partition that was taken meanwhile is somebody else's to commit.
+            tracing::debug!(%error, topic, partition, "offset not stored");
         }
+        self.outside.kept();
         Ok(())
     }
 
@@ -381,7 +393,8 @@ impl<O: Outside> Host<O> {
         self.nodes
             .values()
             .for_each(|hosted| hosted.node.tell(&mut status));
-        let has_joined = self.consumer.context().has_joined();
-        self.outside.publish(status, has_joined);
+        let membership = self.consumer.context();
+        self.outside
+            .publish(status, membership.lag(), membership.has_joined());
     }
 }

@@ -24,7 +24,7 @@ mod writer;
 
 use std::hash::{BuildHasher, RandomState};
 
-pub use changelog::{KeptState, ReadError};
+pub use changelog::{KeptState, PackedState, ReadError};
 pub use host::{Host, HostError, Outside};
 pub use outlet::{Outlet, OutletError};
 pub use survey::survey;

@@ -1,6 +1,6 @@
 //! The states of a cluster's nodes, for somebody who looks on.
 
-use super::changelog::{KeptState, ReadError, Reader};
+use super::changelog::{PackedState, ReadError, Reader};
 use super::topics::Topics;
 use crate::config::Config;
 use crate::engine::spread::Place;
@@ -10,13 +10,12 @@ use crate::engine::spread::Place;
 ///
 /// # Errors
 /// Where the changelog is not there, or cannot be read to its end.
-pub fn survey(config: &Config, place: Place) -> Result<Vec<KeptState>, ReadError> {
+pub fn survey(config: &Config, place: Place) -> Result<Vec<PackedState>, ReadError> {
     let topics = Topics::of(&config.cluster);
     let failed = |source| ReadError::Kafka(topics.changelog.clone(), source);
     let reader = Reader::new(config, &topics.changelog).map_err(failed)?;
     let partition = topics.changelog_of(place);
     // Reading waits for a topic that may be made yet.
-    reader.ask_for(partition)?;
-    let mut kept = reader.read(&[partition])?;
-    Ok(kept.remove(&partition).unwrap_or_default())
+    reader.ends(partition)?;
+    reader.all(partition)
 }

@@ -29,6 +29,7 @@ pub(super) fn start(run: Run) -> Result<(), DaemonError> {
         stop,
         swaps,
         ended,
+        leaving,
     } = run;
     let place = Place::take(&config)?;
     // The server answers while a large state is read.
@@ -93,6 +94,7 @@ pub(super) fn start(run: Run) -> Result<(), DaemonError> {
             // Said before the consumer is dropped: that can block while a broker is dead.
             let _ = ended.send(outcome.map_err(DaemonError::from));
             subscription.leave();
+            drop(leaving);
         })?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::engine::{PipelineError, PolicySwap, StateError};
 use crate::sink::{AlertSinks, HttpServer, LiveStatus, Metrics, SharedStatus, SinkError, serve};
 use crate::snapshot::{LockError, SnapshotError};
 use reload::Reloader;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,9 +24,12 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// How long the daemon takes to leave at the most.
 pub const LEAVE_WITHIN: Duration = Duration::from_millis(4_500);
+/// How long telling the consumer groups so may take of that, once everything else is done.
+const TELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// The daemon cannot start, or has died.
 #[derive(Debug, Error)]
@@ -87,6 +91,7 @@ pub struct Daemon {
     status: SharedStatus,
     stop: Arc<AtomicBool>,
     ended: oneshot::Receiver<Result<(), DaemonError>>,
+    left: oneshot::Receiver<Infallible>,
     reloader: Arc<Reloader>,
 }
 
@@ -124,6 +129,7 @@ impl Daemon {
 
         let stop = Arc::new(AtomicBool::new(false));
         let (tell_end, ended) = oneshot::channel();
+        let (leaving, left) = oneshot::channel();
         reload::warn_of_expired(config);
         let run = Run {
             config: config.clone(),
@@ -132,6 +138,7 @@ impl Daemon {
             stop: Arc::clone(&stop),
             swaps,
             ended: tell_end,
+            leaving,
         };
         if config.cluster.enabled {
             replica::start(run).await?;
@@ -143,6 +150,7 @@ impl Daemon {
             status,
             stop,
             ended,
+            left,
             reloader,
         })
     }
@@ -184,12 +192,18 @@ impl Daemon {
     /// # Errors
     /// Where the judging thread has died.
     pub async fn stop(self) -> Result<bool, DaemonError> {
+        let deadline = Instant::now() + LEAVE_WITHIN;
         self.stop.store(true, Ordering::Relaxed);
-        match tokio::time::timeout(LEAVE_WITHIN, self.ended).await {
+        let outcome = match tokio::time::timeout_at(deadline, self.ended).await {
             Ok(Ok(outcome)) => outcome.map(|()| true),
             Ok(Err(_)) => Err(DaemonError::Reader),
-            Err(_) => Ok(false),
-        }
+            Err(_) => return Ok(false),
+        };
+        // Whom it does not tell that it leaves, the group waits for as long as for one that died. All is
+        // done, so who gives no answer is not waited for long.
+        let deadline = deadline.min(Instant::now() + TELL_WITHIN);
+        let _ = tokio::time::timeout_at(deadline, self.left).await;
+        outcome
     }
 }
 
@@ -202,6 +216,8 @@ struct Run {
     swaps: Receiver<Arc<PolicySwap>>,
     /// Told what it ends with.
     ended: oneshot::Sender<Result<(), DaemonError>>,
+    /// Dropped when it has left the consumer groups.
+    leaving: oneshot::Sender<Infallible>,
 }
 
 /// Gives an alert record to all who are to have it.

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::domain::{Alert, EventTime};
 use crate::engine::BackStatus;
 use crate::observe::TimeBound;
-use crate::sink::{AlertSinks, FileSink, KafkaSink, SharedStatus, SinkError};
+use crate::sink::{AlertSinks, FileSink, KafkaSink, Lag, SharedStatus, SinkError};
 use crate::snapshot::Outputs;
 use crate::source::{KafkaSource, Subscription};
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub(super) async fn start(run: Run) -> Result<(), DaemonError> {
         stop,
         swaps,
         ended,
+        leaving,
     } = run;
     prepare(&config).await?;
     let wants_append_time = config.time.bound == TimeBound::Append;
@@ -59,13 +60,16 @@ pub(super) async fn start(run: Run) -> Result<(), DaemonError> {
         .spawn(move || {
             let read = source.run(&subscription, &stopping);
             stopping.store(true, Ordering::Relaxed);
+            // Others read on while the states of the nodes are written down.
+            let leaves = std::thread::spawn(move || subscription.leave());
             let judged = nodes.join().map_err(|_| DaemonError::Nodes);
             let outcome = judged
                 .and_then(|judged| judged.map_err(DaemonError::from))
                 .and_then(|()| read.map_err(DaemonError::from));
-            // Said before the consumer is dropped: that can block while a broker is dead.
+            // Said before the group is left: that can block while a broker is dead.
             let _ = ended.send(outcome);
-            subscription.leave();
+            let _ = leaves.join();
+            drop(leaving);
         })?;
     Ok(())
 }
@@ -136,9 +140,10 @@ impl Outside for Teller {
         Ok(outputs(&self.config.output, positions))
     }
 
-    fn publish(&mut self, back: BackStatus, has_joined: bool) {
+    fn publish(&mut self, back: BackStatus, lag: Vec<Lag>, has_joined: bool) {
         let mut status = self.status.lock();
         status.back = back;
+        status.node_lag = lag;
         status.ready |= has_joined;
         status.delivery_failures = self.sinks.failures();
     }

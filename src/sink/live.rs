@@ -54,6 +54,8 @@ pub struct LiveStatus {
     pub watermark: Option<EventTime>,
     /// Per partition, what was not read yet.
     pub lag: Vec<Lag>,
+    /// The same of the logs that the nodes of this replica read.
+    pub node_lag: Vec<Lag>,
     /// Per topic and partition that was ever read.
     pub offset_resets: Vec<((String, i32), OffsetResets)>,
     /// Errors that librdkafka has reported.

@@ -100,7 +100,7 @@ impl Collector for StatusCollector {
         families.gauge(
             names::KAFKA_LAG,
             "Messages not read yet.",
-            status.lag.iter().map(|lag| {
+            status.lag.iter().chain(&status.node_lag).map(|lag| {
                 (
                     labels([
                         ("topic", lag.topic.as_str()),

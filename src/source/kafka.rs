@@ -16,7 +16,7 @@ mod client;
 mod offsets;
 mod subscription;
 
-pub use client::{TopicPartition, consumer_config};
+pub use client::{TopicPartition, consumer_config, lag_of};
 pub use offsets::{Committer, OffsetStore};
 pub use subscription::Subscription;
 

@@ -11,7 +11,7 @@ mod rejections;
 
 pub use file::{FileSource, Line, LineReader, SourceError};
 pub use kafka::{
-    Committer, KafkaSource, OffsetStore, Subscription, TopicPartition, consumer_config,
+    Committer, KafkaSource, OffsetStore, Subscription, TopicPartition, consumer_config, lag_of,
 };
 pub use outlet::Outlet;
 pub use rejections::RejectionLog;

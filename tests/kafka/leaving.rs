@@ -35,6 +35,31 @@ fn with_a_live_broker_it_leaves_in_time_and_commits_what_is_done() {
 }
 
 #[test]
+fn nobody_waits_for_who_has_left() {
+    let kafka = shared();
+    let setting = Setting::made(&kafka, 1);
+    let story = Story::began(Duration::from_secs(3 * 3_600));
+    kafka.produce(&setting.topic, story.traffic(0, 0..3_600, 60));
+    // Should it just go, the group would wait for so long.
+    let yaml = setting
+        .yaml()
+        .replace("session.timeout.ms: 6000", "session.timeout.ms: 60000");
+    let cluster = format!(
+        "{yaml}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {}\n",
+        setting.group
+    );
+    for yaml in [yaml, cluster] {
+        for _ in 0..2 {
+            let daemon = Daemon::start_with(&yaml);
+            eventually("partitions to be assigned", SOON, || {
+                (daemon.get("/-/ready").status == 200).then_some(())
+            });
+            leaves_as_promised(daemon);
+        }
+    }
+}
+
+#[test]
 fn with_a_broker_that_died_it_leaves_in_time() {
     let mut node = Node::start();
     let kafka = node.client();

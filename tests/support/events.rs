@@ -26,12 +26,17 @@ impl Story {
 
     /// A parcel passes.
     pub(crate) fn movement(&self, second: u64, id: &str) -> Value {
+        self.movement_of(second, id, "seller-1")
+    }
+
+    /// A parcel of this seller passes.
+    pub(crate) fn movement_of(&self, second: u64, id: &str, seller: &str) -> Value {
         json!({
             "id": id,
             "time": self.time(second),
             "kind": "movement",
             "shipment": id,
-            "seller": "seller-1",
+            "seller": seller,
             "origin": "CNHGH",
             "destination": "BELGG",
             "step": "arriving",
@@ -40,6 +45,11 @@ impl Story {
 
     /// Somebody looks at the decoy.
     pub(crate) fn touch(&self, second: u64, actor: &str) -> Value {
+        self.access(second, actor, DECOY)
+    }
+
+    /// Somebody looks at a shipment.
+    pub(crate) fn access(&self, second: u64, actor: &str, shipment: &str) -> Value {
         json!({
             "id": format!("{actor}@{second}"),
             "time": self.time(second),
@@ -47,7 +57,7 @@ impl Story {
             "actor": actor,
             "role": "support",
             "action": "read",
-            "shipment": DECOY,
+            "shipment": shipment,
         })
     }
 

@@ -100,7 +100,8 @@ impl Store {
             return made.map_err(Failure::running);
         };
         let mut made = Vec::new();
-        for kept in cluster::survey(&self.config, place).map_err(Failure::running)? {
+        for packed in cluster::survey(&self.config, place).map_err(Failure::running)? {
+            let kept = packed.open();
             let one = make(Kept {
                 place: Some(place),
                 found: kept.found,

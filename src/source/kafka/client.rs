@@ -8,7 +8,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{self, Statistics};
 use rdkafka::{ClientContext, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -63,6 +63,18 @@ pub fn consumer_config(kafka: &KafkaConfig) -> Result<ClientConfig, KafkaError> 
         .set_log_level(RDKafkaLogLevel::Warning);
     config.create_native_config()?;
     Ok(config)
+}
+
+/// Messages of a partition that were not read yet; `None` until the first answer of the broker, before which
+/// its end is not known.
+pub fn lag_of(statistics: &statistics::Partition) -> Option<i64> {
+    let next = if statistics.app_offset >= 0 {
+        statistics.app_offset
+    } else {
+        statistics.next_offset
+    };
+    let is_known = next >= 0 && statistics.hi_offset >= 0;
+    is_known.then(|| (statistics.hi_offset - next).max(0))
 }
 
 /// Where reading goes on, as metadata of a committed offset: hexadecimal digits.
@@ -145,18 +157,14 @@ impl ClientContext for Context {
         for (topic, statistics) in statistics.topics {
             for (partition, statistics) in statistics.partitions {
                 let place = (topic.clone(), partition);
-                let next = if statistics.app_offset >= 0 {
-                    statistics.app_offset
-                } else {
-                    statistics.next_offset
-                };
                 if told.assigned.contains(&place) && statistics.fetch_state == STOPPED {
                     told.stopped.insert(place.clone());
                 }
-                // Statistics go on about partitions that have left. Until the first answer of the
-                // broker the end of the partition is not known.
-                if told.assigned.contains(&place) && next >= 0 && statistics.hi_offset >= 0 {
-                    told.lag.insert(place, (statistics.hi_offset - next).max(0));
+                // Statistics go on about partitions that have left.
+                if told.assigned.contains(&place)
+                    && let Some(lag) = lag_of(&statistics)
+                {
+                    told.lag.insert(place, lag);
                 }
             }
         }

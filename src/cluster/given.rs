@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::engine::spread::Place;
 use crate::sink::Lag;
 use crate::snapshot::{Outputs, Recovery, Snapshot};
-use crate::source::lag_of;
+use crate::source::{Membership, lag_of};
 use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -39,29 +39,31 @@ pub(super) enum Change {
 }
 
 /// Finds the states of what is given.
-pub(super) struct Membership {
+pub(super) struct NodesGiven {
     shape: Vec<String>,
     topics: Topics,
     changelog: Reader,
     changes: Mutex<Vec<Change>>,
     lag: Mutex<Vec<Lag>>,
+    membership: Membership,
     has_joined: AtomicBool,
     stop: Arc<AtomicBool>,
 }
 
-impl Membership {
+impl NodesGiven {
     /// Which reads states until `stop` says that the process leaves.
     ///
     /// # Errors
     /// Where librdkafka refuses the options.
-    pub(super) fn new(config: &Config, stop: Arc<AtomicBool>) -> Result<Membership, KafkaError> {
+    pub(super) fn new(config: &Config, stop: Arc<AtomicBool>) -> Result<NodesGiven, KafkaError> {
         let topics = Topics::of(&config.cluster);
-        Ok(Membership {
+        Ok(NodesGiven {
             shape: config.shape(),
             changelog: Reader::new(config, &topics.changelog)?,
             topics,
             changes: Mutex::default(),
             lag: Mutex::default(),
+            membership: Membership::default(),
             has_joined: AtomicBool::new(false),
             stop,
         })
@@ -78,6 +80,11 @@ impl Membership {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Whether it is a member of the group of the nodes.
+    pub(super) fn membership(&self) -> &Membership {
+        &self.membership
     }
 
     /// Whether the group has decided at all.
@@ -150,7 +157,8 @@ impl Membership {
             return list;
         }
         let Some(mut kept) = self.read(&places) else {
-            return list;
+            // It leaves, and what is not taken cannot be given back.
+            return partitions.clone();
         };
         for (place, element) in places.into_iter().zip(partitions.elements()) {
             let kept = kept.remove(&self.topics.changelog_of(place));
@@ -164,7 +172,10 @@ impl Membership {
                     let _ = list.add_partition_offset(element.topic(), element.partition(), from);
                     Change::Given(place, given)
                 }
-                Err(why) => Change::Refused(why),
+                Err(why) => {
+                    let _ = list.add_partition(element.topic(), element.partition());
+                    Change::Refused(why)
+                }
             };
             self.changes().push(change);
         }
@@ -172,8 +183,9 @@ impl Membership {
     }
 }
 
-impl ClientContext for Membership {
+impl ClientContext for NodesGiven {
     fn stats(&self, statistics: Statistics) {
+        self.membership.note(&statistics);
         let mut lag = Vec::new();
         for (topic, statistics) in statistics.topics {
             for (partition, statistics) in statistics.partitions {
@@ -195,7 +207,7 @@ impl ClientContext for Membership {
     }
 }
 
-impl ConsumerContext for Membership {
+impl ConsumerContext for NodesGiven {
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,

@@ -3,7 +3,7 @@
 use super::changelog::Changelog;
 use super::frame::Assembly;
 use super::frontier;
-use super::given::{Change, Given, Membership};
+use super::given::{Change, Given, NodesGiven};
 use super::topics::Topics;
 use super::writer::{LogWriter, WriteError};
 use crate::config::Config;
@@ -13,7 +13,7 @@ use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus};
 use crate::score::EntityCounts;
 use crate::sink::{Lag, SinkError};
 use crate::snapshot::{Header, Outputs, Snapshot};
-use crate::source::consumer_config;
+use crate::source::{self, consumer_config};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -110,7 +110,7 @@ pub trait Outside {
 
 /// Runs the nodes that are given to this process.
 pub struct Host<O> {
-    consumer: Arc<BaseConsumer<Membership>>,
+    consumer: Arc<BaseConsumer<NodesGiven>>,
     topics: Topics,
     settings: EngineSettings,
     shape: Vec<String>,
@@ -136,8 +136,8 @@ impl<O: Outside> Host<O> {
         outside: O,
     ) -> Result<Host<O>, KafkaError> {
         let topics = Topics::of(&config.cluster);
-        let membership = Membership::new(config, stop)?;
-        let consumer: BaseConsumer<Membership> = consumer_config(&config.kafka)?
+        let membership = NodesGiven::new(config, stop)?;
+        let consumer: BaseConsumer<NodesGiven> = consumer_config(&config.kafka)?
             .set("group.id", format!("{}-nodes", config.kafka.group))
             .create_with_context(membership)?;
         consumer.subscribe(&[&topics.partials, &topics.findings])?;
@@ -160,7 +160,7 @@ impl<O: Outside> Host<O> {
     ///
     /// # Errors
     /// Where the log does not take what the nodes say, or a state cannot be gone on from.
-    pub fn run(mut self, stop: &AtomicBool) -> Result<(), HostError> {
+    pub fn run(&mut self, stop: &AtomicBool) -> Result<(), HostError> {
         while !stop.load(Ordering::Relaxed) {
             self.take_changes()?;
             while let Ok(swap) = self.swaps.try_recv() {
@@ -195,6 +195,11 @@ impl<O: Outside> Host<O> {
         }
         self.writer.settle(SETTLE);
         Ok(())
+    }
+
+    /// Leaves the group of the nodes, which may take so long.
+    pub fn leave(self, within: Duration) {
+        source::leave(self.consumer, NodesGiven::membership, within);
     }
 
     fn take_changes(&mut self) -> Result<(), HostError> {

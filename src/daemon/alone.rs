@@ -2,7 +2,7 @@
 
 use super::keeper::Keeper;
 use super::recover::{Place, Recovered};
-use super::{DaemonError, Run, raise};
+use super::{DaemonError, LEAVE_WITHIN, Run, raise};
 use crate::domain::EventTime;
 use crate::engine::{Back, Pipeline, StepDone};
 use crate::observe::TimeBound;
@@ -93,7 +93,7 @@ pub(super) fn start(run: Run) -> Result<(), DaemonError> {
             drop(keeper);
             // Said before the consumer is dropped: that can block while a broker is dead.
             let _ = ended.send(outcome.map_err(DaemonError::from));
-            subscription.leave();
+            subscription.leave(LEAVE_WITHIN);
             drop(leaving);
         })?;
     Ok(())

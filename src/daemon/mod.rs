@@ -28,8 +28,9 @@ use tokio::time::Instant;
 
 /// How long the daemon takes to leave at the most.
 pub const LEAVE_WITHIN: Duration = Duration::from_millis(4_500);
-/// How long telling the consumer groups so may take of that, once everything else is done.
-const TELL_WITHIN: Duration = Duration::from_secs(1);
+/// How long a replica takes beyond that where its group waits for another that died: nobody can leave it
+/// meanwhile, and one that just went would be waited for in turn.
+pub const LEAVE_GROUP_WITHIN: Duration = Duration::from_secs(20);
 
 /// The daemon cannot start, or has died.
 #[derive(Debug, Error)]
@@ -92,6 +93,7 @@ pub struct Daemon {
     stop: Arc<AtomicBool>,
     ended: oneshot::Receiver<Result<(), DaemonError>>,
     left: oneshot::Receiver<Infallible>,
+    is_replica: bool,
     reloader: Arc<Reloader>,
 }
 
@@ -151,6 +153,7 @@ impl Daemon {
             stop,
             ended,
             left,
+            is_replica: config.cluster.enabled,
             reloader,
         })
     }
@@ -199,9 +202,11 @@ impl Daemon {
             Ok(Err(_)) => Err(DaemonError::Reader),
             Err(_) => return Ok(false),
         };
-        // Whom it does not tell that it leaves, the group waits for as long as for one that died. All is
-        // done, so who gives no answer is not waited for long.
-        let deadline = deadline.min(Instant::now() + TELL_WITHIN);
+        // All is done but to tell the consumer groups.
+        let deadline = match self.is_replica {
+            true => Instant::now() + LEAVE_GROUP_WITHIN,
+            false => deadline,
+        };
         let _ = tokio::time::timeout_at(deadline, self.left).await;
         outcome
     }

@@ -1,7 +1,7 @@
 //! One replica of a cluster: it reads what it is given of the source, and runs the nodes it is given.
 
 use super::keeper::outputs;
-use super::{AlertListener, DaemonError, Run, epoch_time};
+use super::{AlertListener, DaemonError, LEAVE_GROUP_WITHIN, Run, epoch_time};
 use crate::cluster::{Host, Outlet, Outside, prepare};
 use crate::config::Config;
 use crate::domain::{Alert, EventTime};
@@ -40,7 +40,7 @@ pub(super) async fn start(run: Run) -> Result<(), DaemonError> {
         sinks: AlertSinks::default(),
         status: status.clone(),
     };
-    let host = Host::new(&config, node_swaps, Arc::clone(&stop), teller)?;
+    let mut host = Host::new(&config, node_swaps, Arc::clone(&stop), teller)?;
     let source = KafkaSource::new(
         &subscription,
         &config.engine(),
@@ -51,9 +51,16 @@ pub(super) async fn start(run: Run) -> Result<(), DaemonError> {
         Instant::now(),
     );
     let stopping = StopOnDrop(Arc::clone(&stop));
+    let (tell, told) = channel();
     let nodes = std::thread::Builder::new()
         .name(String::from("vigie-judge"))
-        .spawn(move || host.run(&stopping.0))?;
+        .spawn(move || {
+            let judged = host.run(&stopping.0);
+            drop(stopping);
+            // Nobody waits any more where this is not heard.
+            let _ = tell.send(judged);
+            host.leave(LEAVE_GROUP_WITHIN);
+        })?;
     let stopping = Arc::clone(&stop);
     std::thread::Builder::new()
         .name(String::from("vigie-read"))
@@ -61,14 +68,13 @@ pub(super) async fn start(run: Run) -> Result<(), DaemonError> {
             let read = source.run(&subscription, &stopping);
             stopping.store(true, Ordering::Relaxed);
             // Others read on while the states of the nodes are written down.
-            let leaves = std::thread::spawn(move || subscription.leave());
-            let judged = nodes.join().map_err(|_| DaemonError::Nodes);
+            let reader = std::thread::spawn(move || subscription.leave(LEAVE_GROUP_WITHIN));
+            let judged = told.recv().map_err(|_| DaemonError::Nodes);
             let outcome = judged
                 .and_then(|judged| judged.map_err(DaemonError::from))
                 .and_then(|()| read.map_err(DaemonError::from));
-            // Said before the group is left: that can block while a broker is dead.
             let _ = ended.send(outcome);
-            let _ = leaves.join();
+            let _ = (reader.join(), nodes.join());
             drop(leaving);
         })?;
     Ok(())

@@ -13,10 +13,12 @@ mod astray;
 mod begin;
 mod census;
 mod client;
+mod group;
 mod offsets;
 mod subscription;
 
 pub use client::{TopicPartition, consumer_config, lag_of};
+pub use group::{Membership, leave};
 pub use offsets::{Committer, OffsetStore};
 pub use subscription::Subscription;
 

@@ -11,7 +11,8 @@ mod rejections;
 
 pub use file::{FileSource, Line, LineReader, SourceError};
 pub use kafka::{
-    Committer, KafkaSource, OffsetStore, Subscription, TopicPartition, consumer_config, lag_of,
+    Committer, KafkaSource, Membership, OffsetStore, Subscription, TopicPartition, consumer_config,
+    lag_of, leave,
 };
 pub use outlet::Outlet;
 pub use rejections::RejectionLog;

@@ -20,7 +20,10 @@ use std::time::{Duration, Instant};
 const SHARDS: usize = 3;
 /// As [`Setting`] has it.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How long judging may hold still while replicas come and leave in order, and beyond the session of those
+/// that are stopped. Both are for a machine that does nothing else: here, twice as much.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+const NOISE: u32 = 2;
 const LEAVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// What one process and several replicas read, with outputs of their own.
@@ -240,14 +243,16 @@ fn a_storm_of_rebalances_changes_nothing_and_holds_nobody_up_for_long() {
     std::thread::scope(|scope| {
         let beating = pulse.guard();
         scope.spawn(|| pulse.beat());
-        eventually("all to have found their parts", SOON, || {
+        let is_calm = || {
             pulse.longest();
             std::thread::sleep(Duration::from_secs(3));
             (pulse.longest() < Duration::from_secs(1)).then_some(())
-        });
+        };
         let mut frozen: Vec<Daemon> = Vec::new();
         let mut pauses = Vec::new();
         for has_zombies in [false, true] {
+            // One that is stopped while it joins would have two sessions, one after the other.
+            eventually("all to have found their parts", SOON, is_calm);
             pulse.longest();
             if has_zombies {
                 frozen = replicas.drain(..2).collect();
@@ -273,9 +278,12 @@ fn a_storm_of_rebalances_changes_nothing_and_holds_nobody_up_for_long() {
             "longest pause while all left in order: {:?}, with two that were stopped: {:?}",
             pauses[0], pauses[1]
         ));
-        // How long it is on a machine of its own is told above; on one that does other things too, no
-        // pause is for ever.
-        assert!(pauses.iter().all(|pause| *pause <= PAUSE_MAX), "{pauses:?}");
+        let limits = [PAUSE_MAX, SESSION_TIMEOUT + PAUSE_MAX];
+        let mut both = pauses.iter().zip(limits);
+        assert!(
+            both.all(|(pause, limit)| *pause <= NOISE * limit),
+            "{pauses:?}"
+        );
         replicas.extend(frozen);
     });
     let expected = stage.expected();

@@ -2,15 +2,23 @@
 
 use crate::support::daemon::{Daemon, SOON, Setting};
 use crate::support::events::Story;
-use crate::support::eventually;
 use crate::support::kafka::{Node, shared};
 use crate::support::ports;
+use crate::support::{becomes, eventually};
 use std::time::Duration;
 
 /// What the daemon promises.
 const PROMISED: Duration = Duration::from_secs(5);
 /// How long it is waited for, to tell late from never.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The same configuration, as that of a replica.
+fn as_replica(setting: &Setting, yaml: &str) -> String {
+    let prefix = &setting.group;
+    format!(
+        "{yaml}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: 8\n"
+    )
+}
 
 fn leaves_as_promised(daemon: Daemon) {
     let ended = daemon.leave(PATIENCE);
@@ -44,16 +52,16 @@ fn nobody_waits_for_who_has_left() {
     let yaml = setting
         .yaml()
         .replace("session.timeout.ms: 6000", "session.timeout.ms: 60000");
-    let cluster = format!(
-        "{yaml}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {}\n",
-        setting.group
-    );
-    for yaml in [yaml, cluster] {
+    for (yaml, partitions) in [(as_replica(&setting, &yaml), 11), (yaml, 1)] {
         for _ in 0..2 {
             let daemon = Daemon::start_with(&yaml);
-            eventually("partitions to be assigned", SOON, || {
-                (daemon.get("/-/ready").status == 200).then_some(())
+            becomes("partitions", SOON, partitions, || {
+                daemon.scrape().count("vigie_kafka_lag_messages")
             });
+            // One that nothing is left for, and that has joined by then.
+            let other = Daemon::start_with(&yaml);
+            std::thread::sleep(Duration::from_secs(3));
+            leaves_as_promised(other);
             leaves_as_promised(daemon);
         }
     }
@@ -66,14 +74,21 @@ fn with_a_broker_that_died_it_leaves_in_time() {
     let setting = Setting::made(&kafka, 1);
     let story = Story::began(Duration::from_secs(3 * 3_600));
     kafka.produce(&setting.topic, story.traffic(0, 0..3_600, 60));
-    let daemon = Daemon::start(&setting);
-    daemon.has_read(60);
-    node.kill();
-    eventually("the daemon to notice", SOON, || {
-        let errors = daemon.scrape().sum("vigie_kafka_errors_total", &[]);
-        (errors > 0.0).then_some(())
+    let apart = Setting::made(&kafka, 1);
+    let both = [setting.yaml(), as_replica(&apart, &apart.yaml())];
+    let daemons = both.map(|yaml| Daemon::start_with(&yaml));
+    daemons[0].has_read(60);
+    becomes("partitions of a replica", SOON, 11, || {
+        daemons[1].scrape().count("vigie_kafka_lag_messages")
     });
-    leaves_as_promised(daemon);
+    node.kill();
+    for daemon in daemons {
+        eventually("the daemon to notice", SOON, || {
+            let errors = daemon.scrape().sum("vigie_kafka_errors_total", &[]);
+            (errors > 0.0).then_some(())
+        });
+        leaves_as_promised(daemon);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The Kafka client: its options, and what it tells through its callbacks.
 
 use super::census::Census;
+use super::group::Membership;
 use crate::config::{KafkaConfig, Start};
 use crate::domain::EventTime;
 use crate::observe::Resume;
@@ -140,6 +141,7 @@ pub(super) struct Context {
     pub(super) start: Start,
     pub(super) started: EventTime,
     pub(super) origin: Origin,
+    pub(super) membership: Membership,
     pub(super) told: Mutex<Told>,
 }
 
@@ -151,6 +153,7 @@ impl Context {
 
 impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
+        self.membership.note(&statistics);
         let mut told = self.told();
         told.lag_is_new = true;
         told.stopped.clear();
@@ -207,6 +210,13 @@ impl ConsumerContext for Context {
             .map(|element| (element.topic().to_owned(), element.partition()))
             .collect();
         let outcome = match error {
+            // Through a client that is being closed nothing can be asked, and what is not taken cannot be
+            // given back.
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
+                if self.membership.is_leaving() =>
+            {
+                consumer.incremental_assign(partitions)
+            }
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 let beginnings = self.begin(consumer, partitions);
                 let mut told = self.told();

@@ -2,6 +2,7 @@
 
 use super::census::Census;
 use super::client::{Context, Origin, TopicPartition, consumer_config};
+use super::group::{self, Membership};
 use super::offsets::{Committer, OffsetStore, Places};
 use crate::config::KafkaConfig;
 use crate::domain::EventTime;
@@ -11,6 +12,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A consumer that has subscribed but reads nothing yet.
 pub struct Subscription {
@@ -61,6 +63,7 @@ impl Subscription {
             start: kafka.start,
             started,
             origin,
+            membership: Membership::default(),
             told: Mutex::default(),
         };
         let mut options = consumer_config(kafka)?;
@@ -96,11 +99,12 @@ impl Subscription {
     }
 
     /// Commits what was stored, and leaves the group. Can block while a broker is dead.
-    pub fn leave(self) {
+    pub fn leave(self, within: Duration) {
         if let Err(error) = self.consumer.commit_consumer_state(CommitMode::Sync) {
             // Nothing to commit is the usual case of a short run.
             tracing::debug!(%error, "offsets not committed on leaving");
         }
+        group::leave(self.consumer, |context| &context.membership, within);
     }
 
     /// What commits offsets.

@@ -20,8 +20,8 @@ use std::sync::Arc;
 /// Panes that are complete.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Met {
-    /// One more than that of the one before.
-    pub number: u64,
+    /// What was complete before: `joint` of the one before this, which nothing can come between.
+    pub since: Option<i64>,
     /// Every pane before this one is complete.
     pub joint: i64,
     /// How far each source partition has come: what it sealed beyond that comes later.
@@ -40,7 +40,6 @@ pub struct MeetState {
     joint: Option<i64>,
     /// Windows that end up to here are judged once the last step is taken.
     closed_to: Option<EventTime>,
-    next: u64,
     late_panes: u64,
 }
 
@@ -61,7 +60,6 @@ impl Meet {
             gathering: Gathering::default(),
             joint: None,
             closed_to: None,
-            next: 0,
             late_panes: 0,
         };
         Meet::restore(plan, settings, state)
@@ -150,11 +148,9 @@ impl Meet {
             let to = EventTime(joint * self.plan.pane.0);
             *closed_to = (*closed_to).max(to.floor(self.tick));
         }
-        state.joint = Some(joint);
-        let number = state.next;
-        state.next += 1;
+        let since = state.joint.replace(joint);
         Some(Met {
-            number,
+            since,
             joint,
             reached: state.gathering.reached(),
             panes,

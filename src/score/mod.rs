@@ -32,7 +32,7 @@ pub use entities::EntityCounts;
 pub use knowledge::{EntityKnowledge, GroupKnowledge, Knowledge, Seen, SeriesKnowledge};
 pub use meet::{Meet, MeetState, Met};
 pub use room::{StateBounds, entity_bytes};
-pub use shard::{Shard, ShardState, deal};
+pub use shard::{Judged, Shard, ShardState, deal};
 
 use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};

@@ -23,8 +23,19 @@ pub struct ShardState {
     judges: Judges,
     gathering: Gathering<Vec<PaneTable>>,
     /// What is complete, as far as it waits for its parts.
-    met: BTreeMap<u64, Met>,
-    next: u64,
+    met: BTreeMap<Option<i64>, Met>,
+    /// Every pane before this one is judged.
+    joint: Option<i64>,
+}
+
+/// What a shard has judged of what was complete.
+pub struct Judged {
+    /// As in [`Met`].
+    pub since: Option<i64>,
+    /// As in [`Met`].
+    pub joint: i64,
+    /// In the order of the windows' ends, and of the groups in each.
+    pub judgements: Vec<Judgement>,
 }
 
 /// Judges the groups of one shard.
@@ -57,7 +68,7 @@ impl Shard {
             judges: Judges::new(&plan, groups_of(&plan, shard, shards)),
             gathering: Gathering::default(),
             met: BTreeMap::new(),
-            next: 0,
+            joint: None,
         };
         Shard::restore(plan, settings, state)
     }
@@ -98,23 +109,20 @@ impl Shard {
 
     /// What is complete, with the tables of this shard's groups. What came before is left out.
     pub fn meet(&mut self, met: Met) {
-        if met.number >= self.state.next {
-            self.state.met.entry(met.number).or_insert(met);
+        if met.since >= self.state.joint {
+            self.state.met.entry(met.since).or_insert(met);
         }
     }
 
-    /// Judges what is complete next, once all its parts are here; gives its number too.
-    pub fn step(
-        &mut self,
-        mut observer: Option<ScoreObserver<'_>>,
-    ) -> Option<(u64, Vec<Judgement>)> {
+    /// Judges what is complete next, once all its parts are here.
+    pub fn step(&mut self, mut observer: Option<ScoreObserver<'_>>) -> Option<Judged> {
         let state = &mut self.state;
-        let next = state.met.get(&state.next)?;
+        let next = state.met.get(&state.joint)?;
         if !state.gathering.has_reached(&next.reached) {
             return None;
         }
-        let met = state.met.remove(&state.next)?;
-        state.next += 1;
+        let met = state.met.remove(&state.joint)?;
+        state.joint = Some(met.joint);
         let reached = |partition| met.reached.get(&partition).copied().unwrap_or(i64::MIN);
         // Panes that it does not name came too late.
         let parts = state.gathering.take_before(met.joint, reached);
@@ -137,7 +145,11 @@ impl Shard {
         state
             .judges
             .close_up_to(to, &bench, &mut observer, &mut judgements);
-        Some((met.number, judgements))
+        Some(Judged {
+            since: met.since,
+            joint: met.joint,
+            judgements,
+        })
     }
 
     /// Windows that end up to then are judged; `None` before the first pane.

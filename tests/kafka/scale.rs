@@ -10,7 +10,6 @@ use crate::support::daemon::{Daemon, SOON, Setting};
 use crate::support::events::Story;
 use crate::support::kafka::{Client, Message, shared};
 use crate::support::{directory, eventually};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const HOUR: u64 = 3_600;
@@ -21,6 +20,8 @@ const SHARDS: usize = 8;
 /// The meeting and the one who raises alerts are nodes as well.
 const NODES: usize = SHARDS + 2;
 const RESTORED_WITHIN: Duration = Duration::from_secs(30);
+/// Messages that a producer takes without waiting for the broker.
+const AT_ONCE: usize = 50_000;
 /// Longer than the run.
 const NEVER: &str = "1d";
 
@@ -42,10 +43,16 @@ impl Crowd {
             entities: number("VIGIE_ENTITIES", 20_000),
         };
         for hour in 0..HOURS {
-            for minute in 0..60 {
-                let entities = (minute..crowd.entities).step_by(60);
+            let minutes = (0..60).flat_map(|minute| {
                 let second = hour * HOUR + minute as u64 * 60;
-                let messages = entities.map(|entity| crowd.message(entity, second));
+                let entities = (minute..crowd.entities).step_by(60);
+                entities.map(move |entity| (entity, second))
+            });
+            let all: Vec<(usize, u64)> = minutes.collect();
+            for some in all.chunks(AT_ONCE) {
+                let messages = some
+                    .iter()
+                    .map(|(entity, second)| crowd.message(*entity, *second));
                 crowd.kafka.produce(&crowd.setting.topic, messages);
             }
         }
@@ -68,57 +75,56 @@ impl Crowd {
         }
     }
 
-    fn has_read_all(&self, daemon: &Daemon) {
+    /// Waits until it has read and judged everything, and knows all these logs.
+    fn has_read_all(&self, daemon: &Daemon, logs: usize) {
         let patience = SOON + Duration::from_micros(300) * self.entities as u32;
         eventually("everything to be read", patience, || {
             let scrape = daemon.scrape();
             let lag = scrape.sum("vigie_kafka_lag_messages", &[]);
-            let known = scrape.count("vigie_kafka_lag_messages") == PARTITIONS as usize;
-            (known && lag == 0.0).then_some(())
+            let known = scrape.count("vigie_kafka_lag_messages") == logs;
+            let read = scrape.sum("vigie_events_read_total", &[]);
+            let all = self.entities * HOURS as usize;
+            (known && lag == 0.0 && read as usize >= all).then_some(())
         });
     }
 
-    /// Goes on as it was, thousands of events a second, for so long; the longest time in which nothing was
-    /// read, and how many snapshots were kept.
-    fn goes_on(&self, daemon: &Daemon, from: u64, time: Duration) -> (Duration, usize) {
-        const BEAT: Duration = Duration::from_millis(10);
-        const EVENTS: usize = 20;
-        let stop = AtomicBool::new(false);
+    /// Goes on from this second of the story, thousands of events a second; the longest time in which nothing
+    /// was read, and how many snapshots were kept meanwhile.
+    fn goes_on(&self, daemon: &Daemon, from: u64) -> (Duration, usize) {
+        // By then the windows are closed that end where it begins.
+        const CALM_AFTER: Duration = Duration::from_secs(15);
+        const FOR: Duration = Duration::from_secs(35);
+        const EVERY: Duration = Duration::from_micros(500);
+        let count = FOR.as_micros() / EVERY.as_micros();
+        let messages: Vec<Message> = (0..count as usize)
+            .map(|number| self.message(number % self.entities, from + number as u64 / 100))
+            .collect();
         let (mut longest, mut kept) = (Duration::ZERO, Vec::new());
+        let started = Instant::now();
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut messages = (0..).map(|number| {
-                    let second = from + number as u64 / 100;
-                    self.message(number % self.entities, second)
-                });
-                let started = Instant::now();
-                for beat in 1.. {
-                    if stop.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    self.kafka
-                        .produce(&self.setting.topic, messages.by_ref().take(EVENTS));
-                    std::thread::sleep((BEAT * beat).saturating_sub(started.elapsed()));
-                }
+            let writer = scope.spawn(|| {
+                let due = messages.iter().zip(0..);
+                self.kafka.write(due.map(|(message, number)| {
+                    std::thread::sleep((EVERY * number).saturating_sub(started.elapsed()));
+                    message.record(&self.setting.topic)
+                }));
             });
-            let (started, mut read, mut moved) = (Instant::now(), 0.0, Instant::now());
-            while started.elapsed() < time {
+            let (mut read, mut moved) = (0.0, Instant::now());
+            while !writer.is_finished() {
                 let scrape = daemon.scrape();
                 let now = scrape.sum("vigie_events_read_total", &[]);
-                let last = scrape.sum("vigie_checkpoint_last_success_timestamp_seconds", &[]);
-                if kept.last() != Some(&last) {
-                    kept.push(last);
+                if started.elapsed() > CALM_AFTER {
+                    let last = scrape.sum("vigie_checkpoint_last_success_timestamp_seconds", &[]);
+                    if kept.last() != Some(&last) {
+                        kept.push(last);
+                    }
+                    longest = longest.max(moved.elapsed());
                 }
                 if now > read {
-                    // Not while it begins.
-                    if started.elapsed() > Duration::from_secs(3) {
-                        longest = longest.max(moved.elapsed());
-                    }
                     (read, moved) = (now, Instant::now());
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
-            stop.store(true, Ordering::Relaxed);
         });
         (longest, kept.len() - 1)
     }
@@ -135,7 +141,7 @@ fn a_large_state_is_gone_on_from_soon_and_reading_does_not_wait_for_it_to_be_wri
     let folder = directory::fresh();
     let yaml = |interval| crowd.setting.yaml() + &state(folder.path(), interval);
     let daemon = Daemon::start_with(&yaml(NEVER));
-    crowd.has_read_all(&daemon);
+    crowd.has_read_all(&daemon, PARTITIONS as usize);
     leaves(daemon);
 
     let mut from = HOURS * HOUR;
@@ -150,7 +156,7 @@ fn a_large_state_is_gone_on_from_soon_and_reading_does_not_wait_for_it_to_be_wri
             "goes on from its directory after {:?}",
             started.elapsed()
         ));
-        stalls.push(crowd.goes_on(&daemon, from, Duration::from_secs(20)));
+        stalls.push(crowd.goes_on(&daemon, from));
         from += HOUR;
         leaves(daemon);
     }
@@ -173,7 +179,7 @@ fn a_large_state_of_a_cluster_is_gone_on_from_soon() {
         crowd.setting.yaml()
     );
     let daemon = Daemon::start_with(&yaml);
-    crowd.has_read_all(&daemon);
+    crowd.has_read_all(&daemon, PARTITIONS as usize + NODES);
     leaves(daemon);
     let started = Instant::now();
     let daemon = Daemon::start_with(&yaml);

@@ -11,15 +11,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// By number of what is complete: what shards have judged of it.
-type Waiting = BTreeMap<u64, Vec<Verdict>>;
+/// By what was complete before: what shards have judged.
+type Waiting = BTreeMap<Option<i64>, Vec<Verdict>>;
 
 /// Reads what all shards have judged.
 pub struct AlertNode {
     plan: Arc<Plan>,
     alerting: Alerting,
     waiting: Waiting,
-    next: u64,
+    /// Every pane before this one is told of.
+    joint: Option<i64>,
     closed_to: Option<EventTime>,
     shards: usize,
 }
@@ -28,7 +29,7 @@ pub struct AlertNode {
 struct Saving<'s> {
     alerts: &'s AlertState,
     waiting: &'s Waiting,
-    next: u64,
+    joint: Option<i64>,
     closed_to: Option<EventTime>,
 }
 
@@ -36,7 +37,7 @@ struct Saving<'s> {
 struct Saved {
     alerts: AlertState,
     waiting: Waiting,
-    next: u64,
+    joint: Option<i64>,
     closed_to: Option<EventTime>,
 }
 
@@ -47,7 +48,7 @@ impl AlertNode {
             plan: Arc::clone(&settings.plan),
             alerting: alerting(settings),
             waiting: Waiting::new(),
-            next: 0,
+            joint: None,
             closed_to: None,
             shards,
         }
@@ -66,7 +67,7 @@ impl AlertNode {
         let mut node = AlertNode::new(settings, shards);
         node.alerting.restore(saved.alerts);
         node.waiting = saved.waiting;
-        node.next = saved.next;
+        node.joint = saved.joint;
         node.closed_to = saved.closed_to;
         Ok(node)
     }
@@ -79,7 +80,7 @@ impl AlertNode {
         let saving = Saving {
             alerts: self.alerting.state(),
             waiting: &self.waiting,
-            next: self.next,
+            joint: self.joint,
             closed_to: self.closed_to,
         };
         Ok(postcard::to_stdvec(&saving)?)
@@ -94,20 +95,21 @@ impl AlertNode {
 
     /// Takes what a shard has judged; gives the alert records that are due once all have.
     pub fn take(&mut self, verdict: Verdict) -> Vec<Alert> {
-        if verdict.number < self.next {
+        if verdict.since < self.joint {
             return Vec::new();
         }
-        let of_number = self.waiting.entry(verdict.number).or_default();
-        if of_number.iter().all(|known| known.shard != verdict.shard) {
-            of_number.push(verdict);
+        let of_all = self.waiting.entry(verdict.since).or_default();
+        if of_all.iter().all(|known| known.shard != verdict.shard) {
+            of_all.push(verdict);
         }
         let mut records = Vec::new();
         while let Some(first) = self.waiting.first_entry()
-            && *first.key() == self.next
+            && *first.key() == self.joint
             && first.get().len() == self.shards
         {
             let mut judgements: Vec<Judgement> = Vec::new();
             for verdict in first.remove() {
+                self.joint = Some(verdict.joint);
                 self.closed_to = self.closed_to.max(verdict.closed_to);
                 judgements.extend(verdict.judgements);
             }
@@ -116,7 +118,6 @@ impl AlertNode {
                 (judgement.decided, self.plan.series[judgement.series].group)
             });
             records.extend(self.alerting.step(&judgements));
-            self.next += 1;
         }
         records
     }

@@ -128,7 +128,7 @@ impl MeetNode {
 /// What is complete, for each shard with the tables of its groups.
 fn to_each(met: Met, shards: usize) -> Vec<ToShard> {
     let Met {
-        number,
+        since,
         joint,
         reached,
         panes,
@@ -141,7 +141,7 @@ fn to_each(met: Met, shards: usize) -> Vec<ToShard> {
     }
     let to_shard = |panes| {
         ToShard::Met(Met {
-            number,
+            since,
             joint,
             reached: reached.clone(),
             panes,

@@ -50,8 +50,10 @@ pub enum ToAlerts {
 pub struct Verdict {
     /// The shard.
     pub shard: usize,
-    /// The number of what is complete.
-    pub number: u64,
+    /// As in [`Met`].
+    pub since: Option<i64>,
+    /// As in [`Met`].
+    pub joint: i64,
     /// Windows that end up to then are judged; `None` before the first pane.
     pub closed_to: Option<EventTime>,
     /// In the order of the windows' ends, and of the groups in each.

@@ -11,7 +11,8 @@
 //! so a node that is begun again from a state and the log after it says the same again.
 //!
 //! Whoever hands on what they say may do so more than once, and it may be somebody whose work was given
-//! to another: every node drops what it has, by partition and pane, or by number. What is in a pane
+//! to another: every node drops what it has, by partition and pane, or by what
+//! was complete before. What is in a pane
 //! follows from the source up to where it was sealed, whoever seals it, and nobody begins to read
 //! beyond what has arrived in every log: so there is no gap, and it does not matter whose pane came first.
 

@@ -89,16 +89,17 @@ impl ShardNode {
             ToShard::Met(met) => self.shard.meet(met),
         }
         let mut verdicts = Vec::new();
-        while let Some((number, judgements)) = self.shard.step(None) {
-            for judgement in &judgements {
+        while let Some(judged) = self.shard.step(None) {
+            for judgement in &judged.judgements {
                 let detection = self.plan.series[judgement.series].detection;
                 self.detections[detection].note(judgement);
             }
             verdicts.push(Verdict {
                 shard: self.number,
-                number,
+                since: judged.since,
+                joint: judged.joint,
                 closed_to: self.shard.closed_to(),
-                judgements,
+                judgements: judged.judgements,
             });
         }
         verdicts

@@ -39,6 +39,16 @@ pub(crate) struct Message {
     pub(crate) payload: Vec<u8>,
 }
 
+impl Message {
+    /// To be written to this topic.
+    pub(crate) fn record<'a>(&'a self, topic: &'a str) -> BaseRecord<'a, [u8], Vec<u8>> {
+        BaseRecord::to(topic)
+            .partition(self.partition)
+            .key(self.key.as_bytes())
+            .payload(&self.payload)
+    }
+}
+
 /// A message that was read.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -172,12 +182,7 @@ impl Client {
     /// Produces, in order for each partition, and waits until the broker has everything.
     pub(crate) fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) {
         let messages: Vec<Message> = messages.into_iter().collect();
-        self.write(messages.iter().map(|message| {
-            BaseRecord::to(topic)
-                .partition(message.partition)
-                .key(message.key.as_bytes())
-                .payload(&message.payload)
-        }));
+        self.write(messages.iter().map(|message| message.record(topic)));
     }
 
     /// The same with records that are written out whole.

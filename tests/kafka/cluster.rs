@@ -13,9 +13,13 @@ use crate::support::kafka::{Client, Message, shared};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use vigie::cluster::survey;
+use vigie::config::Config;
+use vigie::engine::spread::Place;
 
 const SHARDS: usize = 3;
 /// As [`Setting`] has it.
@@ -71,11 +75,7 @@ impl Stage {
     }
 
     pub(super) fn replica(&self) -> Daemon {
-        let yaml = Stage::yaml(&self.together);
-        let prefix = &self.together.group;
-        Daemon::start_with(&format!(
-            "{yaml}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: {SHARDS}\n"
-        ))
+        Daemon::start_with(&replica_of(&self.together))
     }
 
     /// What one process raises that reads everything.
@@ -103,6 +103,41 @@ impl Stage {
             &records(&self.kafka, &self.together.alerts),
             expected,
         );
+    }
+}
+
+/// The configuration of a replica.
+fn replica_of(setting: &Setting) -> String {
+    let (yaml, prefix) = (Stage::yaml(setting), &setting.group);
+    format!(
+        "{yaml}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: {SHARDS}\n"
+    )
+}
+
+/// The newest state of each node.
+fn states(setting: &Setting) -> Vec<(Place, Vec<u8>)> {
+    let config = Config::parse("vigie.yaml", &replica_of(setting), Path::new("."));
+    let config = config.expect("a configuration");
+    let newest = |place| {
+        let mut kept = survey(&config, place).expect("a changelog");
+        let content = kept.swap_remove(0).open().found.content;
+        (place, content.expect("whole").state)
+    };
+    Place::all(SHARDS).map(newest).collect()
+}
+
+/// Waits until everything is read and judged, and lets them leave.
+fn finish(replicas: Vec<Daemon>) {
+    eventually("everything to be read and judged", 6 * SOON, || {
+        let behind = |replica: &Daemon| replica.scrape().sum("vigie_kafka_lag_messages", &[]);
+        let is_behind = replicas.iter().any(|replica| behind(replica) > 0.0);
+        // What is told of the logs is half a second old.
+        std::thread::sleep(Duration::from_secs(2));
+        (!is_behind).then_some(())
+    });
+    for replica in replicas {
+        let ended = replica.leave(LEAVE_WITHIN);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     }
 }
 
@@ -160,6 +195,21 @@ fn killed_and_stopped_and_more_and_fewer_replicas_raise_what_one_process_would_h
     assert!(expected.len() > 100, "{} records", expected.len());
     stage.raises(&expected, 6 * SOON);
     assert!(replicas.iter_mut().all(Daemon::is_alive));
+    finish(replicas);
+
+    // They know what one knows that nobody has disturbed.
+    let apart = Setting {
+        topic: stage.alone.topic.clone(),
+        ..Setting::made(&stage.kafka, 4)
+    };
+    let undisturbed = Daemon::start_with(&replica_of(&apart));
+    eventually("the undisturbed to have raised all", 6 * SOON, || {
+        (records(&stage.kafka, &apart.alerts).len() == expected.len()).then_some(())
+    });
+    finish(vec![undisturbed]);
+    for ((place, known), (_, expected)) in states(&stage.together).into_iter().zip(states(&apart)) {
+        assert!(known == expected, "the state of {place} differs");
+    }
 }
 
 struct StopOnDrop<'s>(&'s AtomicBool);

@@ -15,6 +15,10 @@ use thiserror::Error;
 /// How long a record waits for room in the client's queue before it is tried again.
 const ROOM_WAIT: Duration = Duration::from_millis(20);
 
+/// What may be on its way: where memory is not bounded, and at least, which holds two records.
+const BUFFER_BYTES: usize = 64 << 20;
+const BUFFER_LEAST: usize = 2 << 20;
+
 /// The log does not take what it is given, and never will.
 #[derive(Clone, Debug, Error)]
 pub enum WriteError {
@@ -79,6 +83,12 @@ impl LogWriter {
     /// # Errors
     /// Where librdkafka refuses the options.
     pub(super) fn new(config: &Config) -> Result<LogWriter, KafkaError> {
+        let bytes = match &config.memory.plan {
+            // One is written to by the reader, one by the nodes.
+            Some(plan) => (plan.queue_bytes / 2).max(BUFFER_LEAST),
+            None => BUFFER_BYTES,
+        };
+        let kilobytes = bytes >> 10;
         let mut client = ClientConfig::new();
         for (name, value) in crate::sink::connection_options(&config.kafka.options) {
             client.set(name, value);
@@ -90,7 +100,7 @@ impl LogWriter {
             .set("linger.ms", "5")
             // A record waits for its broker as long as there is room.
             .set("message.timeout.ms", "0")
-            .set("queue.buffering.max.kbytes", "65536");
+            .set("queue.buffering.max.kbytes", kilobytes.to_string());
         let deliveries = Deliveries::default();
         Ok(LogWriter {
             producer: client.create_with_context(deliveries.clone())?,

@@ -8,7 +8,7 @@ use super::reader::{Node, Reader, span};
 use crate::alert::{AlertPolicy, AlertSettings};
 use crate::detection::{Detection, Lists, Plan};
 use crate::domain::{Bytes, Span};
-use crate::engine::{EngineSettings, MemoryPlan};
+use crate::engine::{EngineSettings, KeepsState, MemoryPlan};
 use crate::limits::PANE_MINUTES_MAX;
 use crate::observe::{ObserveSettings, TimeBound};
 use crate::score::{Ablation, ScoreSettings};
@@ -277,14 +277,11 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         policies.extend(root.get("policy").cloned());
     }
     let catalogue = detections::read(reader, &entries, &lists, time.pane)?;
-    if cluster.enabled
-        && let Some(node) = &memory_node
-    {
-        node.error(
-            "is for one process: in a cluster nobody sees all entities, of whom some would have to go",
-        );
-    }
-    let keeps_state = state.directory.is_some();
+    let keeps_state = match &state.directory {
+        _ if cluster.enabled => KeepsState::Changelog,
+        Some(_) => KeepsState::Directory,
+        None => KeepsState::Nowhere,
+    };
     memory.plan = memory.max_bytes.and_then(|Bytes(max_bytes)| {
         let lateness = time.allowed_lateness;
         match MemoryPlan::new(max_bytes, &catalogue.plan, lateness, keeps_state) {

@@ -27,16 +27,38 @@ const ENTITIES_MIN: usize = 100;
 /// The same of parcels.
 const PARCELS_MIN: usize = 10_000;
 
+/// Where a process writes its state down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepsState {
+    /// Nowhere.
+    Nowhere,
+    /// In a directory.
+    Directory,
+    /// On the changelog of the cluster that it is a replica of.
+    Changelog,
+}
+
+impl KeepsState {
+    /// Kafka clients that fetch messages: in a cluster also those of the nodes, of their states, and of
+    /// how far all have come.
+    fn consumers(self) -> usize {
+        match self {
+            KeepsState::Nowhere | KeepsState::Directory => 1,
+            KeepsState::Changelog => 4,
+        }
+    }
+}
+
 /// What a process may take, dealt out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryPlan {
     /// All of it, in bytes.
     pub max_bytes: usize,
-    /// Messages that the Kafka client may have fetched, in bytes.
+    /// Messages that a Kafka client may have fetched, in bytes.
     pub fetched_bytes: usize,
     /// Open panes.
     pub panes: PaneBounds,
-    /// Sealed panes on their way to the judging thread, in bytes.
+    /// Sealed panes on their way to be judged, in bytes.
     pub queue_bytes: usize,
     /// Sealed panes that wait for slower partitions, in bytes.
     pub waiting_bytes: usize,
@@ -55,7 +77,7 @@ pub struct MemoryTooSmall {
 }
 
 impl MemoryPlan {
-    /// Deals out `max_bytes`. `keeps_state` where state is written down from time to time.
+    /// Deals out `max_bytes`: to a replica, as if it judged everything, as it does when it is the last.
     ///
     /// # Errors
     /// Where they do not suffice.
@@ -63,7 +85,7 @@ impl MemoryPlan {
         max_bytes: usize,
         plan: &Plan,
         allowed_lateness: Span,
-        keeps_state: bool,
+        keeps_state: KeepsState,
     ) -> Result<MemoryPlan, MemoryTooSmall> {
         let dealt = MemoryPlan::deal(max_bytes, plan, allowed_lateness, keeps_state);
         if let Some(dealt) = dealt.filter(MemoryPlan::suffices) {
@@ -83,16 +105,18 @@ impl MemoryPlan {
         max_bytes: usize,
         plan: &Plan,
         allowed_lateness: Span,
-        keeps_state: bool,
+        keeps_state: KeepsState,
     ) -> Option<MemoryPlan> {
         let (least, most) = FETCHED_BYTES;
         let fetched_bytes = (max_bytes / FETCHED_SHARE).clamp(least, most);
-        let rest = max_bytes.checked_sub(FIXED_BYTES + fetched_bytes)?;
+        let rest = max_bytes.checked_sub(FIXED_BYTES + fetched_bytes * keeps_state.consumers())?;
         let parts = |parts: usize| rest / 100 * parts;
         let open_panes = (allowed_lateness.0 / plan.pane.0 + 2) as usize;
         let known = match keeps_state {
-            true => parts(40) * 100 / (100 + SAVED_PERCENT),
-            false => parts(40),
+            KeepsState::Nowhere => parts(40),
+            KeepsState::Directory | KeepsState::Changelog => {
+                parts(40) * 100 / (100 + SAVED_PERCENT)
+            }
         };
         let mut entities: BTreeMap<String, usize> = BTreeMap::new();
         for (group, bytes) in plan.groups.iter().zip(entity_bytes(plan)) {
@@ -168,7 +192,7 @@ mod tests {
     use crate::config::Config;
     use std::path::Path;
 
-    fn plan(mebibytes: usize, keeps_state: bool) -> Result<MemoryPlan, MemoryTooSmall> {
+    fn plan(mebibytes: usize, keeps_state: KeepsState) -> Result<MemoryPlan, MemoryTooSmall> {
         let shipped = Config::parse("test", "", Path::new(".")).unwrap();
         MemoryPlan::new(
             mebibytes * MIB,
@@ -195,13 +219,15 @@ mod tests {
     #[test]
     fn no_more_is_dealt_out_than_there_is_and_most_of_it() {
         for mebibytes in [64, 256, 512, 4_096, 65_536] {
-            let kept = plan(mebibytes, true).unwrap();
-            let all = plan(mebibytes, false).unwrap();
+            let kept = plan(mebibytes, KeepsState::Directory).unwrap();
+            let all = plan(mebibytes, KeepsState::Nowhere).unwrap();
             assert!(dealt(&kept) + FIXED_BYTES <= mebibytes * MIB, "{mebibytes}");
             assert!(dealt(&all) + FIXED_BYTES <= mebibytes * MIB, "{mebibytes}");
             assert!(kept.state.entities < all.state.entities);
+            let replica = plan(mebibytes, KeepsState::Changelog).unwrap();
+            assert!(replica.state.entities < kept.state.entities);
         }
-        let large = plan(4_096, false).unwrap();
+        let large = plan(4_096, KeepsState::Nowhere).unwrap();
         assert!(dealt(&large) > 4_096 * MIB / 2);
         assert!(
             large
@@ -212,9 +238,12 @@ mod tests {
 
     #[test]
     fn too_little_is_refused_with_the_least_that_would_do() {
-        let MemoryTooSmall { least_bytes } = plan(20, false).unwrap_err();
+        let MemoryTooSmall { least_bytes } = plan(20, KeepsState::Nowhere).unwrap_err();
         let least = least_bytes / MIB;
-        assert!(plan(least, false).is_ok() && plan(least - 1, false).is_err());
+        assert!(
+            plan(least, KeepsState::Nowhere).is_ok()
+                && plan(least - 1, KeepsState::Nowhere).is_err()
+        );
         let told = MemoryTooSmall { least_bytes }.to_string();
         assert!(
             told.ends_with(&format!("the least is {least}MiB")),

@@ -15,7 +15,7 @@ pub mod spread;
 pub use back::{Back, BackStatus, SeriesStatus, StateError};
 pub use counts::Counts;
 pub use front::{Front, Step};
-pub use memory::{MemoryPlan, MemoryTooSmall};
+pub use memory::{KeepsState, MemoryPlan, MemoryTooSmall};
 pub use pipeline::{Pipeline, PipelineError, Queue, StepDone, TestListener};
 
 use crate::alert::{AlertPolicy, AlertSettings};

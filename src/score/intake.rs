@@ -1,92 +1,128 @@
 //! How panes come in, and what becomes of entities for which there is no room.
 
-use super::Score;
 use super::judges::{Bench, Judges};
-use super::lobby::{Lobby, Place};
+use super::lobby::{Coming, Kin, Lobby, Place};
 use super::newcomers::Gate;
-use super::room::Worth;
+use super::room::{StateBounds, Worth, entity_bytes};
+use crate::detection::{GroupId, Plan};
 use crate::domain::EventTime;
-use crate::observe::{PaneTable, SealedPane, Share, Traces};
+use crate::measure::ValueHasher;
+use crate::observe::{PaneTable, Share, Traces};
 use ahash::RandomState;
 use std::collections::HashSet;
 
 /// Keys of those in the tables of a pane who are nobody yet.
 pub(super) type Refused<'p> = HashSet<&'p str, RandomState>;
 
-impl Score {
-    /// Of a pane of several partitions traces are kept of as many shipments as of one of all.
-    pub(super) fn trim(&mut self, parts: &mut [SealedPane]) {
-        let Some(bounds) = &self.settings.memory else {
-            return;
-        };
-        let shares = parts.iter().map(|part| part.share);
-        let mut share = shares.max().unwrap_or(Share::ALL);
-        loop {
-            for part in parts.iter_mut().filter(|part| part.share != share) {
-                part.share = share;
-                part.shed += part.traces.retain(share);
-            }
-            let bytes: usize = parts.iter().map(|part| part.traces.size()).sum();
-            if bytes <= bounds.traces_of_pane || share.half() == share {
-                break;
-            }
-            share = share.half();
-        }
-        self.state.shed += parts.iter().map(|part| part.shed).sum::<u64>();
-    }
+/// What letting entities in takes beside what is known of them.
+pub(super) struct Door {
+    kin: Kin,
+    /// Bytes of an entity, per group that is judged.
+    costs: Vec<usize>,
+    hasher: ValueHasher,
+}
 
-    /// Adds a pane to the open windows.
-    pub(super) fn merge(&mut self, parts: &[SealedPane], begins: EventTime) {
-        let end = begins + self.plan.pane;
-        let state = &mut self.state;
-        let lobby = Lobby {
-            plan: &self.plan,
-            groups: &state.judges.groups,
-            kin: &self.kin,
-            keeper: &state.keeper,
-            hasher: &self.hasher,
-            costs: &self.costs,
-        };
-        let bounds = self.settings.memory;
-        let gate = bounds.map_or(Gate::Open, |bounds| {
-            lobby.gate(parts, state.judges.held_bytes, &bounds)
-        });
-        let shut = (gate != Gate::Open).then_some((&lobby, gate));
-        let mut pooled = vec![Vec::new(); state.judges.groups.len()];
-        // Who comes in is decided for all before any does.
-        let refused = shut.map(|_| refused(&lobby, gate, parts, &mut pooled));
-        let is_deferred = |part: &SealedPane| part.traces.all().any(|trace| trace.is_deferred);
-        let meets = state.parcels.is_some() || parts.iter().any(is_deferred);
-        let parcels = state.parcels.as_mut();
-        let traces: Vec<&Traces> = parts.iter().map(|part| &part.traces).collect();
-        let met = meets.then(|| {
-            self.meeting
-                .step(&self.plan, parcels, end, &traces, shut, &mut pooled)
-        });
-        for (id, group) in state.judges.groups.iter_mut().enumerate() {
-            let before = group.entities().len();
-            let refused = refused.as_ref().map(|refused| &refused[id]);
-            let tables = parts.iter().map(|part| &part.tables).chain(&met);
-            let tables: Vec<&PaneTable> = tables.map(|tables| &tables[id]).collect();
-            group.merge(&tables, begins, &self.hasher, refused, bounds.is_some());
-            if bounds.is_some() {
-                state.judges.held_bytes += (group.entities().len() - before) * self.costs[id];
-            }
-        }
-        if let Some(bounds) = bounds.filter(|_| refused.is_some()) {
-            let mut all = Vec::new();
-            for (group, hashes) in state.judges.groups.iter_mut().zip(&mut pooled) {
-                sort_and_dedup(hashes);
-                group.note_pooled(hashes.len());
-                all.append(hashes);
-            }
-            sort_and_dedup(&mut all);
-            state.keeper.note(&all, bounds.newcomers);
+impl Door {
+    /// Of these groups.
+    pub(super) fn new(plan: &Plan, groups: &[GroupId], hasher: ValueHasher) -> Door {
+        let bytes = entity_bytes(plan);
+        Door {
+            kin: Kin::new(plan, groups),
+            costs: groups.iter().map(|id| bytes[*id]).collect(),
+            hasher,
         }
     }
 }
 
+/// What is decided for all before anybody comes in: who does not.
+pub(super) struct Refusal<'p> {
+    pub(super) gate: Gate,
+    refused: Vec<Refused<'p>>,
+    /// Hashes of the keys of those who are nobody yet, per group.
+    pub(super) pooled: Vec<Vec<u64>>,
+}
+
+/// Of a pane of several partitions traces are kept of as many shipments as of one of all, and of no more
+/// than there is room for; gives the events of which there are none.
+pub(super) fn trim(parts: &mut [(&mut Share, &mut u64, &mut Traces)], bytes_max: usize) -> u64 {
+    let shares = parts.iter().map(|(share, ..)| **share);
+    let mut all = shares.max().unwrap_or(Share::ALL);
+    loop {
+        for (share, shed, traces) in parts.iter_mut().filter(|(share, ..)| **share != all) {
+            **share = all;
+            **shed += traces.retain(all);
+        }
+        let bytes: usize = parts.iter().map(|(_, _, traces)| traces.size()).sum();
+        if bytes <= bytes_max || all.half() == all {
+            break;
+        }
+        all = all.half();
+    }
+    parts.iter().map(|(_, shed, _)| **shed).sum()
+}
+
 impl Judges {
+    /// Whom a pane may bring.
+    pub(super) fn lobby<'s>(&'s self, plan: &'s Plan, door: &'s Door) -> Lobby<'s> {
+        Lobby {
+            plan,
+            groups: &self.groups,
+            kin: &door.kin,
+            keeper: &self.keeper,
+            hasher: &door.hasher,
+            costs: &door.costs,
+        }
+    }
+
+    /// Who of a pane does not come in, if anybody.
+    pub(super) fn refuse<'p>(
+        &self,
+        lobby: &Lobby<'_>,
+        coming: &Coming<'p>,
+        bounds: Option<&StateBounds>,
+    ) -> Option<Refusal<'p>> {
+        let gate = lobby.gate(coming, self.held_bytes, bounds?);
+        if gate == Gate::Open {
+            return None;
+        }
+        let mut pooled = vec![Vec::new(); self.groups.len()];
+        Some(Refusal {
+            gate,
+            refused: refused(lobby, gate, &coming.tables, &mut pooled),
+            pooled,
+        })
+    }
+
+    /// Adds tables, each with one per group, to the pane that has begun.
+    pub(super) fn take_in(
+        &mut self,
+        tables: &[&[PaneTable]],
+        begins: EventTime,
+        door: &Door,
+        bounds: Option<&StateBounds>,
+        refusal: Option<Refusal<'_>>,
+    ) {
+        for (at, group) in self.groups.iter_mut().enumerate() {
+            let before = group.entities().len();
+            let refused = refusal.as_ref().map(|refusal| &refusal.refused[at]);
+            let tables: Vec<&PaneTable> = tables.iter().map(|tables| &tables[at]).collect();
+            group.merge(&tables, begins, &door.hasher, refused, bounds.is_some());
+            if bounds.is_some() {
+                self.held_bytes += (group.entities().len() - before) * door.costs[at];
+            }
+        }
+        if let (Some(bounds), Some(refusal)) = (bounds, refusal) {
+            let mut all = Vec::new();
+            for (group, mut hashes) in self.groups.iter_mut().zip(refusal.pooled) {
+                sort_and_dedup(&mut hashes);
+                group.note_pooled(hashes.len());
+                all.append(&mut hashes);
+            }
+            sort_and_dedup(&mut all);
+            self.keeper.note(&all, bounds.newcomers);
+        }
+    }
+
     /// Forgets whom it costs least to forget, where there are more entities than there is room for.
     pub(super) fn make_room(&mut self, bench: &Bench<'_>, now: EventTime) {
         let Some(bounds) = &bench.settings.memory else {
@@ -143,12 +179,12 @@ impl Judges {
 fn refused<'p>(
     lobby: &Lobby<'_>,
     gate: Gate,
-    parts: &'p [SealedPane],
+    tables: &[&'p [PaneTable]],
     pooled: &mut [Vec<u64>],
 ) -> Vec<Refused<'p>> {
-    let of_group = |(id, pooled): (usize, &mut Vec<u64>)| {
-        let rows = parts.iter().flat_map(|part| part.tables[id].rows());
-        let refused = rows.filter_map(|row| match lobby.place(gate, id, row.key) {
+    let of_group = |(at, pooled): (usize, &mut Vec<u64>)| {
+        let rows = tables.iter().flat_map(|tables| tables[at].rows());
+        let refused = rows.filter_map(|row| match lobby.place(gate, at, row.key) {
             Place::Own => None,
             Place::Pooled(hash) => {
                 pooled.push(hash);

@@ -3,12 +3,11 @@
 //! No group knows another, so they may be judged in one place or in several.
 
 use super::judge::GroupJudge;
+use super::newcomers::DoorKeeper;
 use super::windows::gcd;
 use super::{Judgement, ScoreObserver, ScoreSettings};
 use crate::detection::{GroupId, Plan};
 use crate::domain::{EventTime, Span};
-use crate::measure::ValueHasher;
-use crate::observe::PaneTable;
 use serde::{Deserialize, Serialize};
 
 /// Longest stretch without any event over which windows are still closed one by one. Beyond it
@@ -27,6 +26,8 @@ pub(super) struct Judges {
     pub(super) groups: Vec<GroupJudge>,
     /// Bytes of entities when the last window closed, and of those that came since.
     pub(super) held_bytes: usize,
+    /// Who was seen before and is nobody yet.
+    pub(super) keeper: DoorKeeper,
     /// Windows up to here are closed. `None` before the first pane.
     closed_to: Option<EventTime>,
     /// The last pane that held an event ended here.
@@ -51,6 +52,7 @@ impl Judges {
                 .map(|id| GroupJudge::new(plan, id))
                 .collect(),
             held_bytes: 0,
+            keeper: DoorKeeper::default(),
             closed_to: None,
             last_event: EventTime::MIN,
             complete_from: EventTime::MIN,
@@ -71,7 +73,7 @@ impl Judges {
         self.closed_to.is_some_and(|closed_to| begins < closed_to)
     }
 
-    /// Closes what ends before a pane that is not late and begins then; [`Judges::merge`] puts in
+    /// Closes what ends before a pane that is not late and begins then; [`Judges::take_in`] puts in
     /// what is in it.
     pub(super) fn begin(
         &mut self,
@@ -88,17 +90,10 @@ impl Judges {
         self.last_event = begins + bench.plan.pane;
     }
 
-    /// Adds parts, each with a table per group, to the pane that has begun.
-    pub(super) fn merge(
-        &mut self,
-        parts: &[&Vec<PaneTable>],
-        begins: EventTime,
-        hasher: &ValueHasher,
-    ) {
-        for (at, group) in self.groups.iter_mut().enumerate() {
-            let tables: Vec<&PaneTable> = parts.iter().map(|tables| &tables[at]).collect();
-            group.merge(&tables, begins, hasher, None, false);
-        }
+    /// Bytes of baselines and open windows, and of those who are nobody yet.
+    pub(super) fn bytes(&self) -> usize {
+        let groups: usize = self.groups.iter().map(GroupJudge::bytes).sum();
+        groups + self.keeper.bytes()
     }
 
     /// Closes every window that ends at or before `to`; nothing before the first pane.

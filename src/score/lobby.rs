@@ -3,10 +3,10 @@
 use super::judge::GroupJudge;
 use super::newcomers::{DoorKeeper, Gate};
 use super::room::StateBounds;
-use crate::detection::{GroupId, Plan};
+use crate::detection::{Group, GroupId, Plan};
 use crate::domain::{first_member, join_key};
 use crate::measure::ValueHasher;
-use crate::observe::{SealedPane, Told};
+use crate::observe::{PaneTable, Told, Traces};
 
 /// The newcomers of a pane may take one part in so many of what is left, all at once: a flood that
 /// would fit into it for some minutes is none that anybody wants to watch one by one.
@@ -16,27 +16,27 @@ const AT_ONCE: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kin {
     /// Per group, others with the same members.
-    same: Vec<Vec<GroupId>>,
+    same: Vec<Vec<usize>>,
     /// Per group of edges, those of whom its edges start from.
-    sources: Vec<Vec<GroupId>>,
+    sources: Vec<Vec<usize>>,
 }
 
 impl Kin {
-    pub(super) fn new(plan: &Plan) -> Kin {
-        let all = |wanted: &dyn Fn(GroupId) -> bool| -> Vec<GroupId> {
-            (0..plan.groups.len()).filter(|id| wanted(*id)).collect()
+    /// Among these groups, which it names by their place among them.
+    pub(super) fn new(plan: &Plan, groups: &[GroupId]) -> Kin {
+        let specs: Vec<&Group> = groups.iter().map(|id| &plan.groups[*id]).collect();
+        let all = |wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
+            (0..specs.len()).filter(|at| wanted(*at)).collect()
         };
-        let groups = || plan.groups.iter().enumerate();
+        let groups = || specs.iter().enumerate();
         Kin {
             same: groups()
-                .map(|(id, group)| {
-                    all(&|other| other != id && plan.groups[other].entity == group.entity)
-                })
+                .map(|(id, group)| all(&|other| other != id && specs[other].entity == group.entity))
                 .collect(),
             sources: groups()
                 .map(|(_, group)| match group.entity.as_slice() {
                     [_] | [] => Vec::new(),
-                    [first, ..] => all(&|other| plan.groups[other].entity == [*first]),
+                    [first, ..] => all(&|other| specs[other].entity == [*first]),
                 })
                 .collect(),
         }
@@ -52,6 +52,15 @@ pub(super) enum Place {
     Pooled(u64),
 }
 
+/// A pane, as it comes.
+pub(super) struct Coming<'p> {
+    /// Tables of its partitions, each with one per group that is judged.
+    pub(super) tables: Vec<&'p [PaneTable]>,
+    /// Of events that are measured when they have met, where all groups are judged; they are measured
+    /// already where some are.
+    pub(super) traces: Vec<&'p Traces>,
+}
+
 /// What is known when a pane comes.
 pub(super) struct Lobby<'s> {
     pub(super) plan: &'s Plan,
@@ -64,8 +73,8 @@ pub(super) struct Lobby<'s> {
 }
 
 impl Lobby<'_> {
-    fn may_come_in(&self, group: GroupId, key: &str, hash: u64) -> bool {
-        let knows = |id: &GroupId, key: &str| self.groups[*id].knows(key);
+    fn may_come_in(&self, group: usize, key: &str, hash: u64) -> bool {
+        let knows = |id: &usize, key: &str| self.groups[*id].knows(key);
         self.keeper.has_seen_twice(hash)
             || self.kin.same[group].iter().any(|id| knows(id, key))
             || self.kin.sources[group]
@@ -74,7 +83,7 @@ impl Lobby<'_> {
     }
 
     /// Where to measure what this one did.
-    pub(super) fn place(&self, gate: Gate, group: GroupId, key: &str) -> Place {
+    pub(super) fn place(&self, gate: Gate, group: usize, key: &str) -> Place {
         let Gate::Closed(limit) = gate else {
             return Place::Own;
         };
@@ -89,13 +98,13 @@ impl Lobby<'_> {
     }
 
     /// Whether all newcomers of a pane come in, where `taken` bytes are taken.
-    pub(super) fn gate(&self, parts: &[SealedPane], taken: usize, bounds: &StateBounds) -> Gate {
+    pub(super) fn gate(&self, coming: &Coming<'_>, taken: usize, bounds: &StateBounds) -> Gate {
         let room = bounds.entities.saturating_sub(taken) / AT_ONCE;
-        if self.at_most(parts) <= room {
+        if self.at_most(coming) <= room {
             return Gate::Open;
         }
         let mut newcomers = vec![Vec::new(); self.groups.len()];
-        self.each_key(parts, &mut |group, key| {
+        self.each_key(coming, &mut |group, key| {
             if !self.groups[group].knows(key) {
                 let hash = self.hasher.hash(key);
                 newcomers[group].push((hash, self.may_come_in(group, key, hash)));
@@ -121,26 +130,27 @@ impl Lobby<'_> {
     }
 
     /// Bytes that a pane could ask for at the most.
-    fn at_most(&self, parts: &[SealedPane]) -> usize {
-        let of_tables = parts
-            .iter()
-            .flat_map(|part| part.tables.iter().zip(self.costs));
+    fn at_most(&self, coming: &Coming<'_>) -> usize {
+        let of_tables = coming.tables.iter();
+        let of_tables = of_tables.flat_map(|tables| tables.iter().zip(self.costs));
         let rows: usize = of_tables.map(|(table, cost)| table.len() * cost).sum();
-        let deferred = parts.iter().flat_map(|part| part.traces.all());
+        let deferred = coming.traces.iter().flat_map(|traces| traces.all());
         let deferred = deferred.filter(|trace| trace.is_deferred).count();
         rows.saturating_add(deferred.saturating_mul(self.costs.iter().sum()))
     }
 
     /// Tells of every entity of a pane that is known before its events have met: what comes of
     /// parcels has the same members.
-    fn each_key(&self, parts: &[SealedPane], tell: &mut dyn FnMut(GroupId, &str)) {
+    fn each_key(&self, coming: &Coming<'_>, tell: &mut dyn FnMut(usize, &str)) {
         let mut scratch = String::new();
-        for part in parts {
-            for (group, table) in part.tables.iter().enumerate() {
+        for tables in &coming.tables {
+            for (group, table) in tables.iter().enumerate() {
                 table.rows().for_each(|row| tell(group, row.key));
             }
-            for trace in part.traces.all().filter(|trace| trace.is_deferred) {
-                let Told { event, missing, .. } = part.traces.read_deferred(&trace);
+        }
+        for traces in &coming.traces {
+            for trace in traces.all().filter(|trace| trace.is_deferred) {
+                let Told { event, missing, .. } = traces.read_deferred(&trace);
                 for group in self.plan.groups_for(event.kind) {
                     let spec = &self.plan.groups[*group];
                     if !self.plan.parcels.waits(*group, missing)

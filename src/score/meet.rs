@@ -6,13 +6,15 @@
 
 use super::ScoreSettings;
 use super::gathering::Gathering;
+use super::intake;
 use super::judges;
 use super::meeting::Meeting;
+use super::room::parcel_bounds;
 use crate::detection::Plan;
 use crate::domain::{EventTime, Span};
 use crate::measure::ValueHasher;
-use crate::observe::{PaneTable, Traces};
-use crate::parcel::{ParcelBounds, Parcels, ParcelsEvicted};
+use crate::observe::{PaneTable, Share, Traces};
+use crate::parcel::{Parcels, ParcelsEvicted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,16 +33,29 @@ pub struct Met {
     pub panes: Vec<(i64, Vec<PaneTable>)>,
 }
 
+/// Traces of a pane of a partition.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PaneTraces {
+    /// The traces.
+    pub traces: Traces,
+    /// Of which shipments there are any.
+    pub share: Share,
+    /// Events of which there should be traces and are none.
+    pub shed: u64,
+}
+
 /// What a [`Meet`] knows: a function of what came, and all that a restart needs.
 #[derive(Serialize, Deserialize)]
 pub struct MeetState {
     parcels: Option<Parcels>,
-    gathering: Gathering<Traces>,
+    gathering: Gathering<PaneTraces>,
     /// Every pane before this one was complete at the last step.
     joint: Option<i64>,
     /// Windows that end up to here are judged once the last step is taken.
     closed_to: Option<EventTime>,
     late_panes: u64,
+    /// Events of which a part was not measured for want of room.
+    shed: u64,
 }
 
 /// The meeting of all source partitions.
@@ -48,6 +63,8 @@ pub struct Meet {
     plan: Arc<Plan>,
     meeting: Meeting,
     tick: Span,
+    /// Bytes of traces of a pane, over all partitions, where they are bounded.
+    traces_of_pane: Option<usize>,
     state: MeetState,
 }
 
@@ -56,18 +73,23 @@ impl Meet {
     pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Meet {
         let state = MeetState {
             parcels: (plan.parcels.any())
-                .then(|| Parcels::new(&plan.parcels, ParcelBounds::LARGEST)),
+                .then(|| Parcels::new(&plan.parcels, parcel_bounds(settings.memory))),
             gathering: Gathering::default(),
             joint: None,
             closed_to: None,
             late_panes: 0,
+            shed: 0,
         };
         Meet::restore(plan, settings, state)
     }
 
     /// Goes on where another was.
-    pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, state: MeetState) -> Meet {
+    pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, mut state: MeetState) -> Meet {
+        if let Some(parcels) = &mut state.parcels {
+            parcels.obey(parcel_bounds(settings.memory));
+        }
         Meet {
+            traces_of_pane: settings.memory.map(|memory| memory.traces_of_pane),
             meeting: Meeting::new(ValueHasher::new(settings.hash_key)),
             tick: judges::tick(&plan),
             plan,
@@ -97,7 +119,7 @@ impl Meet {
         partition: i32,
         sealed_before: Option<i64>,
         is_idle: bool,
-        traces: impl IntoIterator<Item = (i64, Traces)>,
+        traces: impl IntoIterator<Item = (i64, PaneTraces)>,
     ) {
         let gathering = &mut self.state.gathering;
         gathering.set_idle(partition, is_idle);
@@ -129,14 +151,21 @@ impl Meet {
             return None;
         }
         let mut panes = Vec::new();
-        for (pane, parts) in state.gathering.take_before(joint, |_| i64::MAX) {
+        for (pane, mut parts) in state.gathering.take_before(joint, |_| i64::MAX) {
             let begins = EventTime(pane * self.plan.pane.0);
             if state.closed_to.is_some_and(|closed_to| begins < closed_to) {
                 state.late_panes += parts.len() as u64;
                 continue;
             }
             state.closed_to = state.closed_to.max(Some(begins.floor(self.tick)));
-            let traces: Vec<&Traces> = parts.iter().collect();
+            if let Some(bytes_max) = self.traces_of_pane {
+                let mut traces: Vec<_> = parts
+                    .iter_mut()
+                    .map(|part| (&mut part.share, &mut part.shed, &mut part.traces))
+                    .collect();
+                state.shed += intake::trim(&mut traces, bytes_max);
+            }
+            let traces: Vec<&Traces> = parts.iter().map(|part| &part.traces).collect();
             let end = begins + self.plan.pane;
             let parcels = state.parcels.as_mut();
             let tables = self
@@ -160,6 +189,11 @@ impl Meet {
     /// Panes that came when their windows were judged already.
     pub fn late_panes(&self) -> u64 {
         self.state.late_panes
+    }
+
+    /// Events of which a part was not measured for want of room.
+    pub fn shed(&self) -> u64 {
+        self.state.shed
     }
 
     /// Parcels that something is known of.

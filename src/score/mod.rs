@@ -30,7 +30,7 @@ pub use baseline::{
 };
 pub use entities::EntityCounts;
 pub use knowledge::{EntityKnowledge, GroupKnowledge, Knowledge, Seen, SeriesKnowledge};
-pub use meet::{Meet, MeetState, Met};
+pub use meet::{Meet, MeetState, Met, PaneTraces};
 pub use room::{StateBounds, entity_bytes};
 pub use shard::{Judged, Shard, ShardState, deal};
 
@@ -38,14 +38,15 @@ use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
 use crate::measure::ValueHasher;
 use crate::observe::{Progress, SealedPane};
-use crate::parcel::{ParcelBounds, Parcels, ParcelsEvicted};
+use crate::parcel::{Parcels, ParcelsEvicted};
 use crate::statistics::PValue;
 use gathering::Gathering;
+use intake::Door;
 use judge::GroupJudge;
 use judges::{Bench, Judges};
-use lobby::Kin;
+use lobby::Coming;
 use meeting::Meeting;
-use newcomers::DoorKeeper;
+use room::parcel_bounds;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -192,20 +193,18 @@ pub struct ScoreState {
     parcels: Option<Parcels>,
     gathering: Gathering<SealedPane>,
     late_panes: u64,
-    keeper: DoorKeeper,
     /// Events of which a part was not measured for want of room.
     shed: u64,
 }
 
 impl ScoreState {
-    fn new(plan: &Plan, memory: Option<&StateBounds>) -> ScoreState {
-        let bounds = memory.map_or(ParcelBounds::LARGEST, |memory| memory.parcels);
+    fn new(plan: &Plan, memory: Option<StateBounds>) -> ScoreState {
+        let bounds = parcel_bounds(memory);
         ScoreState {
             judges: Judges::new(plan, 0..plan.groups.len()),
             parcels: (plan.parcels.any()).then(|| Parcels::new(&plan.parcels, bounds)),
             gathering: Gathering::default(),
             late_panes: 0,
-            keeper: DoorKeeper::default(),
             shed: 0,
         }
     }
@@ -215,19 +214,16 @@ impl ScoreState {
 pub struct Score {
     plan: Arc<Plan>,
     settings: ScoreSettings,
-    hasher: ValueHasher,
     meeting: Meeting,
     tick: Span,
-    kin: Kin,
-    /// Bytes of an entity, per group.
-    costs: Vec<usize>,
+    door: Door,
     state: ScoreState,
 }
 
 impl Score {
     /// A stage that knows nothing yet.
     pub fn new(plan: Arc<Plan>, settings: ScoreSettings) -> Score {
-        let state = ScoreState::new(&plan, settings.memory.as_ref());
+        let state = ScoreState::new(&plan, settings.memory);
         Score::restore(plan, settings, state)
     }
 
@@ -237,16 +233,13 @@ impl Score {
         // Who reads which partition is for whoever goes on to say.
         state.gathering.leave_all();
         if let Some(parcels) = &mut state.parcels {
-            let memory = settings.memory;
-            parcels.obey(memory.map_or(ParcelBounds::LARGEST, |memory| memory.parcels));
+            parcels.obey(parcel_bounds(settings.memory));
         }
         let hasher = ValueHasher::new(settings.hash_key);
         Score {
             meeting: Meeting::new(hasher),
             tick: judges::tick(&plan),
-            kin: Kin::new(&plan),
-            costs: entity_bytes(&plan),
-            hasher,
+            door: Door::new(&plan, &Vec::from_iter(0..plan.groups.len()), hasher),
             plan,
             settings,
             state,
@@ -313,12 +306,50 @@ impl Score {
             let judges = &mut self.state.judges;
             judges.begin(begins, &bench, &mut observer, &mut judgements);
             self.trim(&mut parts);
-            self.merge(&parts, begins);
+            self.take_in(&parts, begins);
         }
         let to = EventTime(joint * plan.pane.0);
         let judges = &mut self.state.judges;
         judges.close_up_to(to, &bench, &mut observer, &mut judgements);
         judgements
+    }
+
+    fn trim(&mut self, parts: &mut [SealedPane]) {
+        if let Some(bounds) = &self.settings.memory {
+            let mut traces: Vec<_> = parts
+                .iter_mut()
+                .map(|part| (&mut part.share, &mut part.shed, &mut part.traces))
+                .collect();
+            self.state.shed += intake::trim(&mut traces, bounds.traces_of_pane);
+        }
+    }
+
+    /// Adds a pane to the open windows.
+    fn take_in(&mut self, parts: &[SealedPane], begins: EventTime) {
+        let end = begins + self.plan.pane;
+        let ScoreState {
+            judges, parcels, ..
+        } = &mut self.state;
+        let bounds = self.settings.memory.as_ref();
+        let mut coming = Coming {
+            tables: parts.iter().map(|part| &part.tables[..]).collect(),
+            traces: parts.iter().map(|part| &part.traces).collect(),
+        };
+        let lobby = judges.lobby(&self.plan, &self.door);
+        let mut refusal = judges.refuse(&lobby, &coming, bounds);
+        let is_deferred = |part: &SealedPane| part.traces.all().any(|trace| trace.is_deferred);
+        let meets = parcels.is_some() || parts.iter().any(is_deferred);
+        let met = meets.then(|| {
+            let (shut, pooled) = match &mut refusal {
+                Some(refusal) => (Some((&lobby, refusal.gate)), &mut refusal.pooled[..]),
+                None => (None, &mut [][..]),
+            };
+            let parcels = parcels.as_mut();
+            self.meeting
+                .step(&self.plan, parcels, end, &coming.traces, shut, pooled)
+        });
+        coming.tables.extend(met.as_deref());
+        judges.take_in(&coming.tables, begins, &self.door, bounds, refusal);
     }
 
     /// Windows that end up to then are judged; `None` before the first pane.
@@ -382,14 +413,7 @@ impl Score {
 
     /// Bytes of baselines, open windows and what is known of parcels.
     pub fn state_bytes(&self) -> usize {
-        self.state
-            .judges
-            .groups()
-            .iter()
-            .map(GroupJudge::bytes)
-            .sum::<usize>()
-            + self.state.parcels.as_ref().map_or(0, Parcels::bytes)
-            + self.state.keeper.bytes()
+        self.state.judges.bytes() + self.state.parcels.as_ref().map_or(0, Parcels::bytes)
     }
 }
 

@@ -6,7 +6,7 @@
 use super::entities::Entity;
 use super::judge::row_bytes;
 use super::windows::Window;
-use crate::detection::Plan;
+use crate::detection::{GroupId, Plan};
 use crate::domain::{EventTime, Span};
 use crate::measure::{Function, Sketch};
 use crate::parcel::ParcelBounds;
@@ -31,10 +31,28 @@ impl StateBounds {
         self.entities / 64
     }
 
+    /// The part that these groups have: as much of what is for entities as theirs take of all.
+    pub(super) fn part(&self, plan: &Plan, groups: &[GroupId]) -> StateBounds {
+        let costs = entity_bytes(plan);
+        let own: usize = groups.iter().map(|id| costs[*id]).sum();
+        let all: usize = costs.iter().sum();
+        let part = |bytes: usize| (bytes as u128 * own as u128 / all.max(1) as u128) as usize;
+        StateBounds {
+            entities: part(self.entities),
+            newcomers: part(self.newcomers),
+            ..*self
+        }
+    }
+
     /// Down to where entities are forgotten once there is no room, so that it is not done for each.
     pub(super) fn after_eviction(&self) -> usize {
         self.entities / 16 * 15
     }
+}
+
+/// What bounds parcels, where anything is.
+pub(super) fn parcel_bounds(memory: Option<StateBounds>) -> ParcelBounds {
+    memory.map_or(ParcelBounds::LARGEST, |memory| memory.parcels)
 }
 
 /// Who was unlikely so lately may have an alert that is open, or evidence that is being collected.

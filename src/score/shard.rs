@@ -5,8 +5,11 @@
 //! class is judged, and the judgements are, to the bit, those of one process that judges all.
 
 use super::gathering::Gathering;
+use super::intake::Door;
+use super::judge::GroupJudge;
 use super::judges::{self, Bench, Judges};
 use super::knowledge::Knowledge;
+use super::lobby::Coming;
 use super::meet::Met;
 use super::{EntityCounts, Judgement, ScoreObserver, ScoreSettings};
 use crate::detection::{GroupId, Plan};
@@ -42,7 +45,7 @@ pub struct Judged {
 pub struct Shard {
     plan: Arc<Plan>,
     settings: ScoreSettings,
-    hasher: ValueHasher,
+    door: Door,
     tick: Span,
     state: ShardState,
 }
@@ -75,11 +78,22 @@ impl Shard {
 
     /// Goes on where another was.
     pub fn restore(plan: Arc<Plan>, settings: ScoreSettings, state: ShardState) -> Shard {
+        let groups: Vec<GroupId> = state
+            .judges
+            .groups()
+            .iter()
+            .map(GroupJudge::group)
+            .collect();
+        let hasher = ValueHasher::new(settings.hash_key);
+        let memory = settings.memory;
         Shard {
-            hasher: ValueHasher::new(settings.hash_key),
+            door: Door::new(&plan, &groups, hasher),
             tick: judges::tick(&plan),
+            settings: ScoreSettings {
+                memory: memory.map(|memory| memory.part(&plan, &groups)),
+                ..settings
+            },
             plan,
-            settings,
             state,
         }
     }
@@ -138,8 +152,15 @@ impl Shard {
                 .judges
                 .begin(begins, &bench, &mut observer, &mut judgements);
             let of_events = parts.get(pane).into_iter().flatten();
-            let tables: Vec<_> = of_events.chain([of_parcels]).collect();
-            state.judges.merge(&tables, begins, &self.hasher);
+            let tables = of_events.chain([of_parcels]).map(|tables| &tables[..]);
+            let coming = Coming {
+                tables: tables.collect(),
+                traces: Vec::new(),
+            };
+            let (judges, bounds) = (&mut state.judges, self.settings.memory.as_ref());
+            let lobby = judges.lobby(&self.plan, &self.door);
+            let refusal = judges.refuse(&lobby, &coming, bounds);
+            judges.take_in(&coming.tables, begins, &self.door, bounds, refusal);
         }
         let to = EventTime(met.joint * self.plan.pane.0);
         state
@@ -173,7 +194,6 @@ impl Shard {
 
     /// Bytes of baselines and open windows.
     pub fn state_bytes(&self) -> usize {
-        let groups = self.state.judges.groups().iter();
-        groups.map(super::judge::GroupJudge::bytes).sum()
+        self.state.judges.bytes()
     }
 }

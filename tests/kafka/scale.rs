@@ -92,8 +92,8 @@ impl Crowd {
     /// was read, and how many snapshots were kept meanwhile.
     fn goes_on(&self, daemon: &Daemon, from: u64) -> (Duration, usize) {
         // By then the windows are closed that end where it begins.
-        const CALM_AFTER: Duration = Duration::from_secs(15);
-        const FOR: Duration = Duration::from_secs(35);
+        const CALM_AFTER: Duration = Duration::from_secs(10);
+        const FOR: Duration = Duration::from_secs(25);
         const EVERY: Duration = Duration::from_micros(500);
         let count = FOR.as_micros() / EVERY.as_micros();
         let messages: Vec<Message> = (0..count as usize)
@@ -128,6 +128,52 @@ impl Crowd {
         });
         (longest, kept.len() - 1)
     }
+}
+
+#[test]
+fn a_replica_stays_within_its_memory() {
+    const MEBIBYTES: u64 = 128;
+    const STRANGERS: usize = 120_000;
+    let kafka = shared();
+    let crowd = Crowd {
+        setting: Setting::made(&kafka, PARTITIONS),
+        kafka,
+        story: Story::began(Duration::from_secs(24 * HOUR)),
+        entities: STRANGERS,
+    };
+    // Nobody comes twice.
+    let all: Vec<usize> = (0..STRANGERS).collect();
+    for some in all.chunks(AT_ONCE) {
+        let second = |entity| entity as u64 * HOUR / STRANGERS as u64;
+        let messages = some
+            .iter()
+            .map(|entity| crowd.message(*entity, second(*entity)));
+        crowd.kafka.produce(&crowd.setting.topic, messages);
+    }
+    let daemon = Daemon::start_with(&format!(
+        "{}memory: {{ max_bytes: {MEBIBYTES}MiB }}\n",
+        as_replica(&crowd.setting)
+    ));
+    eventually("everything to be read and judged", 3 * SOON, || {
+        let scrape = daemon.scrape();
+        let lag = scrape.sum("vigie_kafka_lag_messages", &[]);
+        let read = scrape.sum("vigie_events_read_total", &[]);
+        (lag == 0.0 && read as usize >= STRANGERS).then_some(())
+    });
+    let (scrape, most) = (daemon.scrape(), daemon.resident_most());
+    let pooled = scrape.sum("vigie_entity_panes_pooled_total", &[]);
+    assert!(pooled > STRANGERS as f64 / 2.0, "{pooled} pooled");
+    tell(&format!("{} MiB at the most", most >> 20));
+    assert!(most <= (MEBIBYTES << 20) * 11 / 10, "{most} bytes");
+    leaves(daemon);
+}
+
+/// The configuration of a replica.
+fn as_replica(setting: &Setting) -> String {
+    let (yaml, prefix) = (setting.yaml(), &setting.group);
+    format!(
+        "{yaml}state:\n  interval: 10s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: {SHARDS}\n"
+    )
 }
 
 fn leaves(daemon: Daemon) {
@@ -173,11 +219,7 @@ fn a_large_state_is_gone_on_from_soon_and_reading_does_not_wait_for_it_to_be_wri
 #[test]
 fn a_large_state_of_a_cluster_is_gone_on_from_soon() {
     let crowd = Crowd::new();
-    let prefix = &crowd.setting.group;
-    let yaml = format!(
-        "{}state:\n  interval: 10s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: {SHARDS}\n",
-        crowd.setting.yaml()
-    );
+    let yaml = as_replica(&crowd.setting);
     let daemon = Daemon::start_with(&yaml);
     crowd.has_read_all(&daemon, PARTITIONS as usize + NODES);
     leaves(daemon);

@@ -199,6 +199,11 @@ impl Daemon {
         Scrape::parse(&self.get("/metrics").body)
     }
 
+    /// The most memory that it had so far, in bytes.
+    pub(crate) fn resident_most(&self) -> u64 {
+        self.process.resident_most()
+    }
+
     /// Stops it where it is; it does not know that time passes.
     pub(crate) fn freeze(&self) {
         self.process.freeze();

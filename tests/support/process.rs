@@ -60,6 +60,11 @@ impl Process {
         self.child.try_wait().expect("a child of this process")
     }
 
+    /// The most memory that it had so far, in bytes.
+    pub(crate) fn resident_most(&self) -> u64 {
+        resident_most(self.child.id()).expect("a process that was not waited for")
+    }
+
     /// No file that it writes may become longer than this; without a number, than it could be at first.
     #[allow(unsafe_code)]
     pub(crate) fn limit_files(&self, bytes: Option<u64>) {
@@ -182,4 +187,12 @@ impl Transcript {
         }
         self.so_far()
     }
+}
+
+/// The most memory that a process had resident so far, in bytes; `None` where it has ended.
+pub(crate) fn resident_most(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes << 10)
 }

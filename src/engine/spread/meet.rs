@@ -120,6 +120,7 @@ impl MeetNode {
     /// Adds what it can tell of itself.
     pub fn tell(&self, status: &mut BackStatus) {
         status.late_panes += self.meet.late_panes();
+        status.shed += self.meet.shed();
         status.parcels_evicted = self.meet.parcels_evicted();
         status.state_bytes += self.meet.state_bytes();
     }

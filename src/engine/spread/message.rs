@@ -1,8 +1,8 @@
 //! What the nodes say to each other.
 
 use crate::domain::EventTime;
-use crate::observe::{PaneTable, Traces};
-use crate::score::{Judgement, Met};
+use crate::observe::PaneTable;
+use crate::score::{Judgement, Met, PaneTraces};
 use serde::{Deserialize, Serialize};
 
 /// What a source partition has sealed, as far as the reader of this log needs it.
@@ -24,7 +24,7 @@ pub enum ToMeet {
     /// These source partitions exist, and are to be waited for.
     Announce(Vec<i32>),
     /// Panes.
-    Sealed(Sealed<Traces>),
+    Sealed(Sealed<PaneTraces>),
 }
 
 /// To who judges some of the groups.

@@ -2,7 +2,7 @@
 
 use super::message::{Sealed, ToMeet, ToShard};
 use crate::observe::Progress;
-use crate::score::deal;
+use crate::score::{PaneTraces, deal};
 
 /// One step of stage 1, for each who reads it.
 #[derive(Debug)]
@@ -39,7 +39,12 @@ impl Outgoing {
         let mut traces = Vec::with_capacity(panes.len());
         let mut tables: Vec<Vec<_>> = (0..shards).map(|_| Vec::new()).collect();
         for pane in panes {
-            traces.push((pane.pane, pane.traces));
+            let of_pane = PaneTraces {
+                traces: pane.traces,
+                share: pane.share,
+                shed: pane.shed,
+            };
+            traces.push((pane.pane, of_pane));
             for (all, some) in tables.iter_mut().zip(deal(pane.tables, shards)) {
                 all.push((pane.pane, some));
             }

@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 const ROOM_WAIT: Duration = Duration::from_millis(100);
 /// How long the broker may take to answer before anything else is looked at.
 const OPEN_WAIT: Duration = Duration::from_secs(5);
-const ABORT_WITHIN: Duration = Duration::from_secs(60);
+/// How long a transaction may be open, in milliseconds: an outage of the broker is part of it. Who takes
+/// over ends it at once; brokers allow a quarter of an hour.
+const TRANSACTION_MILLISECONDS: &str = "600000";
 
 /// What the broker said of records.
 #[derive(Clone, Default)]
@@ -166,7 +168,9 @@ impl KafkaSink {
         from: BTreeMap<i32, i64>,
     ) -> Result<KafkaSink, SinkError> {
         let mut config = client_config(brokers, options);
-        config.set("transactional.id", name);
+        config
+            .set("transactional.id", name)
+            .set("transaction.timeout.ms", TRANSACTION_MILLISECONDS);
         let mut sink = KafkaSink::of(config, topic)?;
         let mut client = client_config(brokers, options);
         client.set("isolation.level", "read_committed");
@@ -278,22 +282,24 @@ impl KafkaSink {
                 // There is room: nothing else is on its way.
                 self.producer.send(record).map_err(|(error, _)| error)
             });
-            match sent.and_then(|()| self.commit()) {
-                Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
-                    self.producer.abort_transaction(ABORT_WITHIN)?;
-                }
+            match sent.and_then(|()| patiently(|| self.producer.commit_transaction(OPEN_WAIT))) {
+                Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {}
+                // The broker has ended it meanwhile.
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::State)) => {}
                 committed => return committed,
             }
+            patiently(|| self.producer.abort_transaction(OPEN_WAIT))?;
         }
     }
+}
 
-    /// Commits, waiting for a broker that is away.
-    fn commit(&self) -> Result<(), KafkaError> {
-        loop {
-            match self.producer.commit_transaction(OPEN_WAIT) {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
-                committed => return committed,
-            }
+/// Tries until the broker has answered: one that is away is waited for.
+fn patiently(attempt: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
+    loop {
+        match attempt() {
+            Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
+            Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) => {}
+            answered => return answered,
         }
     }
 }

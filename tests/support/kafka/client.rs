@@ -239,6 +239,10 @@ impl Client {
                     Err(KafkaError::PartitionEOF(partition)) => {
                         left.remove(&partition);
                     }
+                    // It connects again.
+                    Err(KafkaError::MessageConsumption(
+                        RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
+                    )) => {}
                     Err(error) => panic!("a message: {error}"),
                 }
             }

@@ -48,8 +48,13 @@ impl Scene {
     }
 
     fn start(&self, yaml: &str) -> Daemon {
+        self.start_of(yaml, 1)
+    }
+
+    /// One that reads so many partitions.
+    fn start_of(&self, yaml: &str, partitions: usize) -> Daemon {
         let daemon = Daemon::start_with(yaml);
-        becomes("partitions whose end is known", SOON, 1, || {
+        becomes("partitions whose end is known", SOON, partitions, || {
             daemon.scrape().count("vigie_kafka_lag_messages")
         });
         daemon
@@ -191,12 +196,14 @@ fn a_topic_that_was_made_anew_is_read_from_its_oldest_message() {
 #[test]
 fn a_replica_counts_what_expired_before_the_offset_that_was_committed_is_read() {
     let scene = Scene::set();
+    // That of the source, and those of the three nodes.
+    const PARTITIONS: usize = 1 + 3;
     let prefix = &scene.setting.group;
     let yaml = format!(
         "{}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: 1\n",
         scene.setting.yaml()
     );
-    let daemon = scene.start(&yaml);
+    let daemon = scene.start_of(&yaml, PARTITIONS);
     scene.passes(0);
     daemon.has_read(HOURLY as usize);
     becomes("the offset to go on from", SOON, Some(RESUMED), || {
@@ -207,7 +214,7 @@ fn a_replica_counts_what_expired_before_the_offset_that_was_committed_is_read() 
     scene.passes(1);
     let oldest = HOURLY + HOURLY / 2;
     scene.expires(oldest);
-    let daemon = scene.start(&yaml);
+    let daemon = scene.start_of(&yaml, PARTITIONS);
     daemon.has_read((2 * HOURLY - oldest) as usize);
     let lost = (oldest - RESUMED) as f64;
     assert_eq!(losses(&daemon.scrape()), [lost, 1.0, 0.0]);

@@ -174,7 +174,7 @@ impl<O: Outside> Host<O> {
                     break;
                 }
             }
-            self.keep_due(self.keep_every)?;
+            self.keep_due()?;
             let is_due = |published: Instant| published.elapsed() >= PUBLISH_EVERY;
             if self.published.is_none_or(is_due) {
                 self.publish();
@@ -322,12 +322,12 @@ impl<O: Outside> Host<O> {
     }
 
     /// Writes down the state of the node that has waited for it longest, of those that have taken
-    /// something and were written down so long ago. One at a time: the others go on in between.
-    fn keep_due(&mut self, every: Duration) -> Result<(), HostError> {
+    /// something and were written down long enough ago. One at a time: the others go on in between.
+    fn keep_due(&mut self) -> Result<(), HostError> {
         let is_settled = self.outside.is_settled();
         let due = self.nodes.iter().filter(|(place, hosted)| {
             let is_ready = is_settled || **place != Place::Alerts;
-            is_ready && hosted.is_ahead && hosted.kept.elapsed() >= every
+            is_ready && hosted.is_ahead && hosted.kept.elapsed() >= self.keep_every
         });
         match due.min_by_key(|(_, hosted)| hosted.kept) {
             Some((place, _)) => self.keep(*place),

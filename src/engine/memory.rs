@@ -56,6 +56,8 @@ pub struct MemoryPlan {
     pub max_bytes: usize,
     /// Messages that a Kafka client may have fetched, in bytes.
     pub fetched_bytes: usize,
+    /// Kafka clients that fetch.
+    consumers: usize,
     /// Open panes.
     pub panes: PaneBounds,
     /// Sealed panes on their way to be judged, in bytes.
@@ -109,7 +111,8 @@ impl MemoryPlan {
     ) -> Option<MemoryPlan> {
         let (least, most) = FETCHED_BYTES;
         let fetched_bytes = (max_bytes / FETCHED_SHARE).clamp(least, most);
-        let rest = max_bytes.checked_sub(FIXED_BYTES + fetched_bytes * keeps_state.consumers())?;
+        let consumers = keeps_state.consumers();
+        let rest = max_bytes.checked_sub(FIXED_BYTES + fetched_bytes * consumers)?;
         let parts = |parts: usize| rest / 100 * parts;
         let open_panes = (allowed_lateness.0 / plan.pane.0 + 2) as usize;
         let known = match keeps_state {
@@ -126,6 +129,7 @@ impl MemoryPlan {
         Some(MemoryPlan {
             max_bytes,
             fetched_bytes,
+            consumers,
             panes: PaneBounds {
                 tables: parts(5),
                 traces: parts(35),
@@ -174,7 +178,10 @@ impl fmt::Display for MemoryPlan {
             (panes.identifiers, "identifiers of events"),
             (self.queue_bytes, "panes on their way to be judged"),
             (self.waiting_bytes, "panes that wait for slower partitions"),
-            (self.fetched_bytes, "messages fetched from Kafka"),
+            (
+                self.fetched_bytes * self.consumers,
+                "messages fetched from Kafka",
+            ),
         ] {
             writeln!(f, "  {:>12}  {what}", mebibytes(bytes))?;
         }
@@ -210,7 +217,7 @@ mod tests {
             + panes.identifiers
             + plan.queue_bytes
             + plan.waiting_bytes
-            + plan.fetched_bytes
+            + plan.fetched_bytes * plan.consumers
             + state.entities
             + state.newcomers
             + state.parcels.bytes()
@@ -225,6 +232,10 @@ mod tests {
             assert!(dealt(&all) + FIXED_BYTES <= mebibytes * MIB, "{mebibytes}");
             assert!(kept.state.entities < all.state.entities);
             let replica = plan(mebibytes, KeepsState::Changelog).unwrap();
+            assert!(
+                dealt(&replica) + FIXED_BYTES <= mebibytes * MIB,
+                "{mebibytes}"
+            );
             assert!(replica.state.entities < kept.state.entities);
         }
         let large = plan(4_096, KeepsState::Nowhere).unwrap();

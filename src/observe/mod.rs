@@ -58,8 +58,15 @@ pub struct SealedPane {
     /// One per group.
     pub tables: Vec<PaneTable>,
     /// What has to meet the events of other partitions, and what was not measured for want of room.
+    pub traces: PaneTraces,
+}
+
+/// Traces of a pane of a partition.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PaneTraces {
+    /// The traces.
     pub traces: Traces,
-    /// Of which shipments there are traces.
+    /// Of which shipments there are any.
     pub share: Share,
     /// Events of which there should be traces and are none.
     pub shed: u64,
@@ -68,7 +75,7 @@ pub struct SealedPane {
 impl SealedPane {
     /// Bytes that it takes.
     pub fn bytes(&self) -> usize {
-        self.tables.iter().map(PaneTable::bytes).sum::<usize>() + self.traces.size()
+        self.tables.iter().map(PaneTable::bytes).sum::<usize>() + self.traces.traces.size()
     }
 }
 
@@ -296,15 +303,17 @@ impl Observer {
             .map(|(pane, open)| SealedPane {
                 pane,
                 tables: open.tables,
-                traces: open.traces,
-                share: open.share,
-                shed: open.shed,
+                traces: PaneTraces {
+                    traces: open.traces,
+                    share: open.share,
+                    shed: open.shed,
+                },
             })
             .collect();
         for pane in &panes {
             let tables = pane.tables.iter().map(PaneTable::bytes).sum();
             room.tables_changed(tables, 0);
-            room.traces_left(pane.pane, pane.traces.size());
+            room.traces_left(pane.pane, pane.traces.traces.size());
         }
         Some(Progress {
             sealed_before: pane,

@@ -7,7 +7,7 @@ use super::room::{StateBounds, Worth, entity_bytes};
 use crate::detection::{GroupId, Plan};
 use crate::domain::EventTime;
 use crate::measure::ValueHasher;
-use crate::observe::{PaneTable, Share, Traces};
+use crate::observe::{PaneTable, PaneTraces, Share};
 use ahash::RandomState;
 use std::collections::HashSet;
 
@@ -44,21 +44,21 @@ pub(super) struct Refusal<'p> {
 
 /// Of a pane of several partitions traces are kept of as many shipments as of one of all, and of no more
 /// than there is room for; gives the events of which there are none.
-pub(super) fn trim(parts: &mut [(&mut Share, &mut u64, &mut Traces)], bytes_max: usize) -> u64 {
-    let shares = parts.iter().map(|(share, ..)| **share);
-    let mut all = shares.max().unwrap_or(Share::ALL);
+pub(super) fn trim(parts: &mut [&mut PaneTraces], bytes_max: usize) -> u64 {
+    let shares = parts.iter().map(|part| part.share);
+    let mut share = shares.max().unwrap_or(Share::ALL);
     loop {
-        for (share, shed, traces) in parts.iter_mut().filter(|(share, ..)| **share != all) {
-            **share = all;
-            **shed += traces.retain(all);
+        for part in parts.iter_mut().filter(|part| part.share != share) {
+            part.share = share;
+            part.shed += part.traces.retain(share);
         }
-        let bytes: usize = parts.iter().map(|(_, _, traces)| traces.size()).sum();
-        if bytes <= bytes_max || all.half() == all {
+        let bytes: usize = parts.iter().map(|part| part.traces.size()).sum();
+        if bytes <= bytes_max || share.half() == share {
             break;
         }
-        all = all.half();
+        share = share.half();
     }
-    parts.iter().map(|(_, shed, _)| **shed).sum()
+    parts.iter().map(|part| part.shed).sum()
 }
 
 impl Judges {

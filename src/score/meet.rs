@@ -13,7 +13,7 @@ use super::room::parcel_bounds;
 use crate::detection::Plan;
 use crate::domain::{EventTime, Span};
 use crate::measure::ValueHasher;
-use crate::observe::{PaneTable, Share, Traces};
+use crate::observe::{PaneTable, PaneTraces, Traces};
 use crate::parcel::{Parcels, ParcelsEvicted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,17 +31,6 @@ pub struct Met {
     /// The panes that are complete now, oldest first, each with a table per group of what comes of
     /// its parcels.
     pub panes: Vec<(i64, Vec<PaneTable>)>,
-}
-
-/// Traces of a pane of a partition.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct PaneTraces {
-    /// The traces.
-    pub traces: Traces,
-    /// Of which shipments there are any.
-    pub share: Share,
-    /// Events of which there should be traces and are none.
-    pub shed: u64,
 }
 
 /// What a [`Meet`] knows: a function of what came, and all that a restart needs.
@@ -159,10 +148,7 @@ impl Meet {
             }
             state.closed_to = state.closed_to.max(Some(begins.floor(self.tick)));
             if let Some(bytes_max) = self.traces_of_pane {
-                let mut traces: Vec<_> = parts
-                    .iter_mut()
-                    .map(|part| (&mut part.share, &mut part.shed, &mut part.traces))
-                    .collect();
+                let mut traces: Vec<&mut PaneTraces> = parts.iter_mut().collect();
                 state.shed += intake::trim(&mut traces, bytes_max);
             }
             let traces: Vec<&Traces> = parts.iter().map(|part| &part.traces).collect();

@@ -30,14 +30,14 @@ pub use baseline::{
 };
 pub use entities::EntityCounts;
 pub use knowledge::{EntityKnowledge, GroupKnowledge, Knowledge, Seen, SeriesKnowledge};
-pub use meet::{Meet, MeetState, Met, PaneTraces};
+pub use meet::{Meet, MeetState, Met};
 pub use room::{StateBounds, entity_bytes};
 pub use shard::{Judged, Shard, ShardState, deal};
 
 use crate::detection::{Plan, SeriesId};
 use crate::domain::{AlertWindow, EntityKey, EventTime, Maturity, Span};
 use crate::measure::ValueHasher;
-use crate::observe::{Progress, SealedPane};
+use crate::observe::{Progress, SealedPane, Traces};
 use crate::parcel::{Parcels, ParcelsEvicted};
 use crate::statistics::PValue;
 use gathering::Gathering;
@@ -316,10 +316,7 @@ impl Score {
 
     fn trim(&mut self, parts: &mut [SealedPane]) {
         if let Some(bounds) = &self.settings.memory {
-            let mut traces: Vec<_> = parts
-                .iter_mut()
-                .map(|part| (&mut part.share, &mut part.shed, &mut part.traces))
-                .collect();
+            let mut traces: Vec<_> = parts.iter_mut().map(|part| &mut part.traces).collect();
             self.state.shed += intake::trim(&mut traces, bounds.traces_of_pane);
         }
     }
@@ -333,12 +330,12 @@ impl Score {
         let bounds = self.settings.memory.as_ref();
         let mut coming = Coming {
             tables: parts.iter().map(|part| &part.tables[..]).collect(),
-            traces: parts.iter().map(|part| &part.traces).collect(),
+            traces: parts.iter().map(|part| &part.traces.traces).collect(),
         };
         let lobby = judges.lobby(&self.plan, &self.door);
         let mut refusal = judges.refuse(&lobby, &coming, bounds);
-        let is_deferred = |part: &SealedPane| part.traces.all().any(|trace| trace.is_deferred);
-        let meets = parcels.is_some() || parts.iter().any(is_deferred);
+        let is_deferred = |traces: &&Traces| traces.all().any(|trace| trace.is_deferred);
+        let meets = parcels.is_some() || coming.traces.iter().any(is_deferred);
         let met = meets.then(|| {
             let (shut, pooled) = match &mut refusal {
                 Some(refusal) => (Some((&lobby, refusal.gate)), &mut refusal.pooled[..]),

@@ -6,7 +6,7 @@
 //! ```
 
 use super::durability::{are_the_same, finishes, messages, number, records};
-use crate::support::daemon::{Daemon, SOON, Setting};
+use crate::support::daemon::{Daemon, SOON, Setting, as_replica};
 use crate::support::events::{Story, message};
 use crate::support::eventually;
 use crate::support::kafka::{Client, Message, shared};
@@ -108,10 +108,7 @@ impl Stage {
 
 /// The configuration of a replica.
 fn replica_of(setting: &Setting) -> String {
-    let (yaml, prefix) = (Stage::yaml(setting), &setting.group);
-    format!(
-        "{yaml}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: {SHARDS}\n"
-    )
+    as_replica(&Stage::yaml(setting), &setting.group, SHARDS, "1s")
 }
 
 /// The newest state of each node.

@@ -1,6 +1,6 @@
 //! SIGTERM: the daemon leaves in time and in peace, whatever the broker does.
 
-use crate::support::daemon::{Daemon, SOON, Setting};
+use crate::support::daemon::{Daemon, SOON, Setting, as_replica};
 use crate::support::events::Story;
 use crate::support::kafka::{Node, shared};
 use crate::support::ports;
@@ -11,14 +11,6 @@ use std::time::Duration;
 const PROMISED: Duration = Duration::from_secs(5);
 /// How long it is waited for, to tell late from never.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The same configuration, as that of a replica.
-fn as_replica(setting: &Setting, yaml: &str) -> String {
-    let prefix = &setting.group;
-    format!(
-        "{yaml}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: 8\n"
-    )
-}
 
 fn leaves_as_promised(daemon: Daemon) {
     let ended = daemon.leave(PATIENCE);
@@ -52,7 +44,7 @@ fn nobody_waits_for_who_has_left() {
     let yaml = setting
         .yaml()
         .replace("session.timeout.ms: 6000", "session.timeout.ms: 60000");
-    for (yaml, partitions) in [(as_replica(&setting, &yaml), 11), (yaml, 1)] {
+    for (yaml, partitions) in [(as_replica(&yaml, &setting.group, 8, "1s"), 11), (yaml, 1)] {
         for _ in 0..2 {
             let daemon = Daemon::start_with(&yaml);
             becomes("partitions", SOON, partitions, || {
@@ -75,7 +67,10 @@ fn with_a_broker_that_died_it_leaves_in_time() {
     let story = Story::began(Duration::from_secs(3 * 3_600));
     kafka.produce(&setting.topic, story.traffic(0, 0..3_600, 60));
     let apart = Setting::made(&kafka, 1);
-    let both = [setting.yaml(), as_replica(&apart, &apart.yaml())];
+    let both = [
+        setting.yaml(),
+        as_replica(&apart.yaml(), &apart.group, 8, "1s"),
+    ];
     let daemons = both.map(|yaml| Daemon::start_with(&yaml));
     daemons[0].has_read(60);
     becomes("partitions of a replica", SOON, 11, || {

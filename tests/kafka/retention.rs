@@ -1,7 +1,7 @@
 //! Messages that are gone before they were read: retention ran out, or the topic was made anew.
 
 use super::durability::state;
-use crate::support::daemon::{Daemon, SOON, Scrape, Setting};
+use crate::support::daemon::{Daemon, SOON, Scrape, Setting, as_replica};
 use crate::support::directory;
 use crate::support::events::Story;
 use crate::support::kafka::{Client, shared};
@@ -198,11 +198,8 @@ fn a_replica_counts_what_expired_before_the_offset_that_was_committed_is_read() 
     let scene = Scene::set();
     // That of the source, and those of the three nodes.
     const PARTITIONS: usize = 1 + 3;
-    let prefix = &scene.setting.group;
-    let yaml = format!(
-        "{}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: 1\n",
-        scene.setting.yaml()
-    );
+    let setting = &scene.setting;
+    let yaml = as_replica(&setting.yaml(), &setting.group, 1, "1s");
     let daemon = scene.start_of(&yaml, PARTITIONS);
     scene.passes(0);
     daemon.has_read(HOURLY as usize);

@@ -1,7 +1,7 @@
 //! `vigie state` beside a cluster: the states of its nodes, from the changelog.
 
 use super::durability::messages;
-use crate::support::daemon::{Daemon, SOON, Setting, command};
+use crate::support::daemon::{Daemon, SOON, Setting, as_replica, command};
 use crate::support::kafka::shared;
 use crate::support::process::{Ended, Process};
 use crate::support::{directory, eventually};
@@ -47,9 +47,7 @@ fn what_the_nodes_of_a_cluster_know_is_told_while_they_run() {
         .yaml()
         .replace("bound: append", "bound: none\n  idle_after: 1h");
     let prefix = &setting.group;
-    let yaml = format!(
-        "{yaml}state:\n  interval: 1s\ncluster:\n  enabled: true\n  topic_prefix: {prefix}\n  shards: 2\n"
-    );
+    let yaml = as_replica(&yaml, prefix, 2, "1s");
     let folder = directory::fresh();
     let config = folder.path().join("vigie.yaml");
     std::fs::write(&config, &yaml).expect("a file");

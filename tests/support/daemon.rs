@@ -89,6 +89,20 @@ lists:
     }
 }
 
+/// The same configuration, as that of a replica that judges in so many parts and writes its states down so
+/// often.
+pub(crate) fn as_replica(yaml: &str, prefix: &str, shards: usize, interval: &str) -> String {
+    format!(
+        "{yaml}state:
+  interval: {interval}
+cluster:
+  enabled: true
+  topic_prefix: {prefix}
+  shards: {shards}
+"
+    )
+}
+
 /// The same configuration with a topic for rejected messages.
 pub(crate) fn with_dead_letters(yaml: &str, topic: &str) -> String {
     yaml.replace(

@@ -1,8 +1,8 @@
 //! What the nodes say to each other.
 
 use crate::domain::EventTime;
-use crate::observe::PaneTable;
-use crate::score::{Judgement, Met, PaneTraces};
+use crate::observe::{PaneTable, PaneTraces};
+use crate::score::{Judgement, Met};
 use serde::{Deserialize, Serialize};
 
 /// What a source partition has sealed, as far as the reader of this log needs it.

@@ -2,7 +2,7 @@
 
 use super::message::{Sealed, ToMeet, ToShard};
 use crate::observe::Progress;
-use crate::score::{PaneTraces, deal};
+use crate::score::deal;
 
 /// One step of stage 1, for each who reads it.
 #[derive(Debug)]
@@ -39,12 +39,7 @@ impl Outgoing {
         let mut traces = Vec::with_capacity(panes.len());
         let mut tables: Vec<Vec<_>> = (0..shards).map(|_| Vec::new()).collect();
         for pane in panes {
-            let of_pane = PaneTraces {
-                traces: pane.traces,
-                share: pane.share,
-                shed: pane.shed,
-            };
-            traces.push((pane.pane, of_pane));
+            traces.push((pane.pane, pane.traces));
             for (all, some) in tables.iter_mut().zip(deal(pane.tables, shards)) {
                 all.push((pane.pane, some));
             }

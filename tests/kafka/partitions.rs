@@ -1,7 +1,7 @@
 //! Partitions that are added to a topic while it is read, or while nobody reads it.
 
 use super::durability::{records, state};
-use crate::support::daemon::{Daemon, SOON, Setting};
+use crate::support::daemon::{Daemon, SOON, Setting, as_replica};
 use crate::support::directory;
 use crate::support::events::{Story, message};
 use crate::support::kafka::{Client, shared};
@@ -15,6 +15,10 @@ const HOURLY: usize = 61;
 /// Messages that a restart reads again in each: the watermark is the eighth largest time less a minute
 /// of lateness, so with one a minute the panes of the last nine are open.
 const OPEN: usize = 9;
+
+const SHARDS: usize = 2;
+/// Logs that the nodes of a cluster read: those of the shards, of the meeting and of the alerts.
+const NODES: usize = SHARDS + 2;
 
 struct Scene {
     kafka: Client,
@@ -63,6 +67,13 @@ impl Scene {
         self.kafka.produce(&self.setting.topic, messages);
     }
 
+    /// The same, of a replica of its group.
+    fn replica(&self) -> Daemon {
+        let setting = &self.setting;
+        let yaml = self.yaml(setting);
+        Daemon::start_with(&as_replica(&yaml, &setting.group, SHARDS, "1s"))
+    }
+
     fn raised(&self, setting: &Setting) -> BTreeSet<String> {
         records(&self.kafka, &setting.alerts).into_iter().collect()
     }
@@ -85,26 +96,32 @@ fn is_assigned(daemon: &Daemon, partitions: usize) {
     });
 }
 
-#[test]
-fn what_is_written_to_a_partition_before_it_is_noticed_is_read() {
-    let scene = Scene::set();
-    let daemon = Daemon::start_with(&scene.yaml(&scene.setting));
-    is_assigned(&daemon, 2);
+/// Waits until they have read so many messages between them.
+fn have_read(daemons: &[Daemon], messages: usize) {
+    becomes("messages read", SOON, messages as f64, || {
+        let read = |daemon: &Daemon| daemon.scrape().sum("vigie_events_read_total", &[]);
+        daemons.iter().map(read).sum()
+    });
+}
+
+/// Partitions are added while these read, and they raise what one process raises that has had all of them
+/// from the start.
+fn grows_under(scene: &Scene, daemons: &[Daemon]) {
     (0..2).for_each(|partition| scene.passes(partition, 0));
-    daemon.has_read(2 * HOURLY);
+    have_read(daemons, 2 * HOURLY);
     scene.kafka.grow_topic(&scene.setting.topic, 4);
     (2..4).for_each(|partition| scene.passes(partition, 1));
-    daemon.has_read(4 * HOURLY);
+    have_read(daemons, 4 * HOURLY);
     (0..2).for_each(|partition| scene.passes(partition, 1));
     (0..4).for_each(|partition| scene.passes(partition, 2));
-    daemon.has_read(10 * HOURLY);
-    let scrape = daemon.scrape();
-    for fate in ["rejected", "late", "duplicate"] {
-        assert_eq!(scrape.sum(&format!("vigie_events_{fate}_total"), &[]), 0.0);
+    have_read(daemons, 10 * HOURLY);
+    for scrape in daemons.iter().map(Daemon::scrape) {
+        for fate in ["rejected", "late", "duplicate"] {
+            assert_eq!(scrape.sum(&format!("vigie_events_{fate}_total"), &[]), 0.0);
+        }
+        assert_eq!(scrape.sum("vigie_panes_late_total", &[]), 0.0);
     }
-    assert_eq!(scrape.sum("vigie_panes_late_total", &[]), 0.0);
 
-    // Who has had four partitions from the start raises the same.
     let other = Setting {
         start: String::from("earliest"),
         ..Setting::made(&scene.kafka, 1)
@@ -127,20 +144,49 @@ fn what_is_written_to_a_partition_before_it_is_noticed_is_read() {
 }
 
 #[test]
-fn a_partition_that_was_added_while_nobody_read_is_read_from_its_beginning() {
+fn what_is_written_to_a_partition_before_it_is_noticed_is_read() {
     let scene = Scene::set();
-    let folder = directory::fresh();
-    let yaml = scene.yaml(&scene.setting) + &state(folder.path(), "1s");
-    let daemon = Daemon::start_with(&yaml);
+    let daemon = Daemon::start_with(&scene.yaml(&scene.setting));
     is_assigned(&daemon, 2);
+    grows_under(&scene, &[daemon]);
+}
+
+#[test]
+fn partitions_that_are_added_under_replicas_change_nothing() {
+    let scene = Scene::set();
+    let replicas = [scene.replica(), scene.replica()];
+    becomes("partitions whose end is known", SOON, 2 + NODES, || {
+        let known = |replica: &Daemon| replica.scrape().count("vigie_kafka_lag_messages");
+        replicas.iter().map(known).sum()
+    });
+    grows_under(&scene, &replicas);
+}
+
+/// A partition is added between two starts.
+fn grows_before(scene: &Scene, start: impl Fn() -> Daemon, logs: usize) {
+    let daemon = start();
+    is_assigned(&daemon, 2 + logs);
     (0..2).for_each(|partition| scene.passes(partition, 0));
     daemon.has_read(2 * HOURLY);
     leaves(daemon);
 
     scene.kafka.grow_topic(&scene.setting.topic, 3);
     (0..3).for_each(|partition| scene.passes(partition, 1));
-    let daemon = Daemon::start_with(&yaml);
-    daemon.has_read(3 * HOURLY + 2 * OPEN);
+    start().has_read(3 * HOURLY + 2 * OPEN);
+}
+
+#[test]
+fn a_partition_that_was_added_while_nobody_read_is_read_from_its_beginning() {
+    let scene = Scene::set();
+    let folder = directory::fresh();
+    let yaml = scene.yaml(&scene.setting) + &state(folder.path(), "1s");
+    grows_before(&scene, || Daemon::start_with(&yaml), 0);
+}
+
+#[test]
+fn a_partition_that_was_added_while_no_replica_read_is_read_from_its_beginning() {
+    let scene = Scene::set();
+    grows_before(&scene, || scene.replica(), NODES);
 }
 
 #[test]

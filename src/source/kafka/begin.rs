@@ -11,6 +11,7 @@ use super::client::{Begun, Context, Origin, TopicPartition, from_metadata};
 use crate::config::Start;
 use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -65,9 +66,37 @@ impl Context {
                 Some(_) => None,
             });
             let Some(count) = count else { return false };
-            self.told().census.count(topic, count);
+            let Ok(had) = self.had_by_group(consumer, topic, count) else {
+                return false;
+            };
+            self.told().census.count(topic, had.unwrap_or(count));
         }
         true
+    }
+
+    /// How many partitions this topic had, of so many that it has, when the group has read it before;
+    /// `None` where it has not, or each process knows by itself.
+    fn had_by_group(
+        &self,
+        consumer: &BaseConsumer<Context>,
+        topic: &str,
+        count: i32,
+    ) -> Result<Option<i32>, KafkaError> {
+        if self.origin == Origin::Known || count == 0 {
+            return Ok(None);
+        }
+        let mut all = TopicPartitionList::new();
+        all.add_partition_range(topic, 0, count - 1);
+        let committed = consumer.committed_offsets(all, METADATA_WITHIN)?;
+        let committed = committed.elements();
+        let mut metadata = committed.iter().map(|element| element.metadata());
+        // Marks alone are of others that begin in this moment, and have not come to theirs.
+        if metadata.all(|metadata| from_metadata(metadata).is_none()) {
+            return Ok(None);
+        }
+        let mut has_offset = committed.iter();
+        let last = has_offset.rfind(|element| matches!(element.offset(), Offset::Offset(_)));
+        Ok(last.map(|element| element.partition() + 1))
     }
 
     /// Where these begin.

@@ -36,6 +36,8 @@ struct Input {
     until: EventTime,
     whole: Lines,
     parts: Vec<Lines>,
+    /// So many lines of each are of the first half hour.
+    early: Vec<usize>,
 }
 
 fn input() -> Input {
@@ -55,6 +57,7 @@ fn input() -> Input {
     let begin = lines[0].0;
     lines.retain(|(time, _)| (*time - begin).0 < 110 * MINUTE);
     let (mut whole, mut parts) = (Lines::new(), vec![Lines::new(); PARTITIONS]);
+    let mut early = vec![0; PARTITIONS];
     for (number, (time, line)) in lines.iter().enumerate() {
         let is_silent = (*time - begin).0 > 60 * MINUTE;
         let speaking = if is_silent {
@@ -64,6 +67,9 @@ fn input() -> Input {
         };
         whole.push(line.clone());
         parts[number % speaking].push(line.clone());
+        if (*time - begin).0 < 30 * MINUTE {
+            early[number % speaking] += 1;
+        }
     }
     for minute in 0..90 {
         let time = EventTime(begin.0 + (110 + minute) * MINUTE);
@@ -81,6 +87,7 @@ fn input() -> Input {
         until: begin + Span(170 * MINUTE),
         whole,
         parts,
+        early,
     }
 }
 
@@ -309,12 +316,14 @@ impl Running {
     }
 }
 
-/// What became of those who died: how many, how many went on believing, messages that came twice.
+/// What became of those who died: how many, how many went on believing, messages that came twice, and
+/// those that were deleted before they were read.
 #[derive(Debug, Default)]
 struct Happened {
     deaths: usize,
     zombies: usize,
     twice: usize,
+    lost: usize,
 }
 
 impl Happened {
@@ -322,11 +331,21 @@ impl Happened {
         self.deaths += other.deaths;
         self.zombies += other.zombies;
         self.twice += other.twice;
+        self.lost += other.lost;
     }
 }
 
+/// What logs keep.
+#[derive(Clone, Copy, PartialEq)]
+enum Retention {
+    /// All of it.
+    Forever,
+    /// In the first half hour: not always what a node that died has not read.
+    TooShort,
+}
+
 /// What comes of the world of this seed.
-fn world(input: &Input, seed: u64, happened: &mut Happened) -> Outcome {
+fn world(input: &Input, seed: u64, retention: Retention, happened: &mut Happened) -> Outcome {
     let mut rng = Pcg64::seed_from_u64(seed);
     let settings = &input.settings;
     let mut logs: Vec<Vec<Vec<u8>>> = vec![Vec::new(); LOGS];
@@ -344,7 +363,12 @@ fn world(input: &Input, seed: u64, happened: &mut Happened) -> Outcome {
     let mut lost_wires: Vec<Wire> = Vec::new();
     let mut outcome = Outcome::default();
     let mut frontier = Frontier::default();
-    let dies = rng.random_range(0.0..0.006);
+    // Slower where something is lost: what is on its way must be long enough.
+    let (dies_max, lines_max) = match retention {
+        Retention::Forever => (0.006, 80),
+        Retention::TooShort => (0.02, 8),
+    };
+    let dies = rng.random_range(0.0..dies_max);
     // Messages that reach a log at a time, at the most.
     let speeds: [usize; LOGS] = std::array::from_fn(|_| rng.random_range(2..12));
     loop {
@@ -354,7 +378,7 @@ fn world(input: &Input, seed: u64, happened: &mut Happened) -> Outcome {
         reader.read(
             &input.parts[partition],
             partition,
-            rng.random_range(1..80),
+            rng.random_range(1..lines_max),
             frontier,
         );
         nodes[log].take(input, &logs[log], rng.random_range(1..12), &mut outcome);
@@ -410,7 +434,14 @@ fn world(input: &Input, seed: u64, happened: &mut Happened) -> Outcome {
         }
         if rng.random_bool(dies) {
             happened.deaths += 1;
-            let new = Running::new(settings, log, kept.get(&log));
+            let mut new = Running::new(settings, log, kept.get(&log));
+            let mut reads = readers.iter().zip(&input.early);
+            let is_early = reads.all(|(reader, early)| reader.next < *early);
+            if retention == Retention::TooShort && is_early {
+                let oldest = rng.random_range(new.next..=logs[log].len());
+                happened.lost += oldest - new.next;
+                new.next = oldest;
+            }
             let old = std::mem::replace(&mut nodes[log], new);
             if rng.random_bool(0.5) {
                 happened.zombies += 1;
@@ -440,12 +471,13 @@ fn seeds() -> u64 {
     std::env::var("VIGIE_SEEDS").map_or(1_000, |seeds| seeds.parse().expect("a number of seeds"))
 }
 
-#[test]
-fn in_every_world_judgements_and_alerts_are_those_of_one_process() {
-    let input = input();
-    let expected = expected(&input);
-    let (records, judgements) = (expected.records.len(), expected.judgements.len());
-    assert!(records > 3 && judgements > 300, "{records} {judgements}");
+/// Looks at what comes of so many worlds.
+fn in_worlds(
+    seeds: u64,
+    input: &Input,
+    retention: Retention,
+    check: impl Fn(u64, &Outcome) + Sync,
+) -> Happened {
     let (next, happened) = (AtomicU64::new(0), Mutex::new(Happened::default()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -453,18 +485,60 @@ fn in_every_world_judgements_and_alerts_are_those_of_one_process() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds() {
+                    if seed >= seeds {
                         return;
                     }
                     let mut of_world = Happened::default();
-                    let differences = world(&input, seed, &mut of_world).differences(&expected);
-                    assert!(differences.is_empty(), "seed {seed}: {differences:#?}");
+                    check(seed, &world(input, seed, retention, &mut of_world));
                     happened.lock().expect("no panic").add(&of_world);
                 }
             });
         }
     });
     let happened = happened.into_inner().expect("no panic");
-    eprintln!("{} worlds: {happened:?}", seeds());
+    eprintln!("{seeds} worlds: {happened:?}");
+    happened
+}
+
+#[test]
+fn in_every_world_judgements_and_alerts_are_those_of_one_process() {
+    let input = input();
+    let expected = expected(&input);
+    let (records, judgements) = (expected.records.len(), expected.judgements.len());
+    assert!(records > 3 && judgements > 300, "{records} {judgements}");
+    let happened = in_worlds(seeds(), &input, Retention::Forever, |seed, outcome| {
+        let differences = outcome.differences(&expected);
+        assert!(differences.is_empty(), "seed {seed}: {differences:#?}");
+    });
     assert!(happened.deaths > 100 && happened.zombies > 50 && happened.twice > 100);
+}
+
+#[test]
+fn what_logs_have_lost_holds_nobody_up() {
+    let input = input();
+    // Who touched the decoy after that.
+    let told = |outcome: &Outcome| -> BTreeSet<String> {
+        let records = outcome.records.iter();
+        records
+            .filter_map(|record| {
+                let record: serde_json::Value = serde_json::from_str(record).expect("JSON");
+                let is_touch = record["detection"] == "decoy_record_touched";
+                let decided: EventTime =
+                    serde_json::from_value(record["decided"].clone()).expect("a time");
+                let is_late = decided >= input.until - Span(90 * MINUTE);
+                (is_touch && is_late).then(|| record["entity"].to_string())
+            })
+            .collect()
+    };
+    let expected = told(&expected(&input));
+    assert!(!expected.is_empty());
+    let happened = in_worlds(
+        seeds() / 10,
+        &input,
+        Retention::TooShort,
+        |seed, outcome| {
+            assert_eq!(told(outcome), expected, "seed {seed}");
+        },
+    );
+    assert!(happened.lost > 200);
 }

@@ -164,10 +164,7 @@ impl NodesGiven {
             let kept = kept.remove(&self.topics.changelog_of(place));
             let change = match self.decide(kept.unwrap_or_default()) {
                 Ok(given) => {
-                    let from = match &given.state {
-                        Some(_) => Offset::Offset(given.next),
-                        None => Offset::Beginning,
-                    };
+                    let from = Offset::Offset(given.next);
                     // An offset that a list refuses is one it cannot hold; none of these is.
                     let _ = list.add_partition_offset(element.topic(), element.partition(), from);
                     Change::Given(place, given)

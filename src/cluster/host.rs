@@ -11,9 +11,9 @@ use crate::domain::{Alert, EventTime};
 use crate::engine::spread::{Node, Place, ToAlerts, ToMeet, ToShard};
 use crate::engine::{BackStatus, EngineSettings, PolicySwap, SeriesStatus};
 use crate::score::EntityCounts;
-use crate::sink::{Lag, SinkError};
+use crate::sink::{Lag, OffsetResets, SinkError};
 use crate::snapshot::{Header, Outputs, Snapshot};
-use crate::source::{self, consumer_config};
+use crate::source::{self, Bearing, Log, consumer_config, set_at};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -50,18 +50,13 @@ pub enum HostError {
          where they end. Is transactional id GROUP-alerts used by another program?"
     )]
     ShutOut,
-    /// What the logs held has been deleted before it was read.
+    /// A log ends before what a node was to read next.
     #[error(
-        "what follows the state of a node is no longer in `{partials}` or `{findings}`: it was away for longer \
-         than they are kept, or the topic was made anew. What is missing cannot be made up for: choose \
-         another cluster.topic_prefix to begin anew"
+        "topic `{0}` was made anew, or has lost its newest records, and the states that are kept follow what \
+         it held. Choose another cluster.topic_prefix to begin anew; if that was not meant, see who has \
+         administered the topic"
     )]
-    Expired {
-        /// The log of the meeting and the shards.
-        partials: String,
-        /// The log of the one who raises alerts.
-        findings: String,
-    },
+    Replaced(String),
     /// There is state that cannot be gone on from.
     #[error("{0}")]
     State(String),
@@ -77,6 +72,19 @@ struct Hosted {
     kept: Instant,
     /// It has taken something since its state was written down.
     is_ahead: bool,
+}
+
+/// What the nodes of this process can tell of themselves.
+#[derive(Debug)]
+pub struct NodesStatus {
+    /// Scoring and alerting, of all of them together.
+    pub back: BackStatus,
+    /// What their logs held a moment ago that was not read yet.
+    pub lag: Vec<Lag>,
+    /// What their logs had lost before it was read, of every one that was ever read here.
+    pub resets: Vec<((String, i32), OffsetResets)>,
+    /// Whether the group has decided at all who runs which.
+    pub has_joined: bool,
 }
 
 /// What nodes do to the world outside.
@@ -100,8 +108,8 @@ pub trait Outside {
     /// # Errors
     /// Where that cannot be known.
     fn outputs(&mut self, told_to: Option<EventTime>) -> Result<Outputs, SinkError>;
-    /// What the nodes of this process can tell of themselves; called a few times a second.
-    fn publish(&mut self, status: BackStatus, lag: Vec<Lag>, has_joined: bool);
+    /// Called a few times a second.
+    fn publish(&mut self, status: NodesStatus);
     /// The state of a node was written down.
     fn kept(&mut self);
     /// The state of a node could not be written down.
@@ -119,6 +127,10 @@ pub struct Host<O> {
     writer: LogWriter,
     swaps: Receiver<Arc<PolicySwap>>,
     published: Option<Instant>,
+    /// By topic and partition.
+    resets: BTreeMap<(String, i32), OffsetResets>,
+    /// The next record of a node may be gone.
+    is_astray: bool,
     /// Since when no alert record is taken.
     shut_out: Option<Instant>,
     outside: O,
@@ -151,6 +163,8 @@ impl<O: Outside> Host<O> {
             writer: LogWriter::new(config)?,
             swaps,
             published: None,
+            resets: BTreeMap::new(),
+            is_astray: false,
             shut_out: None,
             outside,
         })
@@ -173,6 +187,9 @@ impl<O: Outside> Host<O> {
                 if !self.take(if taken == 0 { POLL } else { Duration::ZERO })? {
                     break;
                 }
+            }
+            if self.is_astray {
+                self.go_on_astray()?;
             }
             self.keep_due()?;
             let is_due = |published: Instant| published.elapsed() >= PUBLISH_EVERY;
@@ -209,6 +226,10 @@ impl<O: Outside> Host<O> {
                     if place == Place::Alerts {
                         self.outside.begin(given.outputs.take())?;
                     }
+                    let (topic, partition) = self.topics.log_of(place);
+                    self.resets
+                        .entry((topic.to_owned(), partition))
+                        .or_default();
                     let hosted = self.restore(place, given)?;
                     self.nodes.insert(place, hosted);
                 }
@@ -255,14 +276,12 @@ impl<O: Outside> Host<O> {
         };
         let record = match polled {
             Ok(record) => record,
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
-                return Err(HostError::Expired {
-                    partials: self.topics.partials.clone(),
-                    findings: self.topics.findings.clone(),
-                });
-            }
             // Of any other the context was told already.
-            Err(_) => return Ok(true),
+            Err(error) => {
+                self.is_astray |=
+                    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset);
+                return Ok(true);
+            }
         };
         // One that was given a moment ago is among the changes still.
         self.take_changes()?;
@@ -281,6 +300,50 @@ impl<O: Outside> Host<O> {
             Some(message) => self.step(place, &message).map(|()| true),
             None => Ok(true),
         }
+    }
+
+    /// Nodes whose next record was deleted go on at the oldest there is: what is missing is counted, and
+    /// nobody waits for it.
+    fn go_on_astray(&mut self) -> Result<(), HostError> {
+        self.take_changes()?;
+        for (place, hosted) in &mut self.nodes {
+            let (topic, partition) = self.topics.log_of(*place);
+            // Where the broker does not say, it is asked again.
+            let Ok(log) = Log::of(&self.consumer, topic, partition) else {
+                return Ok(());
+            };
+            let bearing = Bearing::take(Some(hosted.next), log);
+            match bearing {
+                Bearing::InLog { .. } => continue,
+                Bearing::Replaced => return Err(HostError::Replaced(topic.to_owned())),
+                Bearing::Expired { lost } => {
+                    let of_log = (topic.to_owned(), partition);
+                    let resets = self.resets.entry(of_log).or_default();
+                    resets.expired += 1;
+                    resets.messages_lost += lost.unsigned_abs();
+                    tracing::error!(
+                        %place,
+                        topic,
+                        partition,
+                        wanted = hosted.next,
+                        oldest = log.begin,
+                        messages_lost = lost,
+                        "records of the cluster were deleted before they were read, and what they held is not \
+                         judged; going on at the oldest there is. Let the topic keep its records \
+                         (cluster.retention) for longer than all replicas may be down or behind"
+                    );
+                }
+            }
+            hosted.next = bearing.goes_on(log);
+            hosted.assembly = Assembly::default();
+            hosted.is_ahead = true;
+            if let Err(error) = set_at(&self.consumer, topic, partition, hosted.next) {
+                // It was taken meanwhile.
+                tracing::debug!(%error, topic, partition, "a log is not read on");
+            }
+        }
+        self.is_astray = false;
+        Ok(())
     }
 
     fn step(&mut self, place: Place, message: &[u8]) -> Result<(), HostError> {
@@ -390,16 +453,23 @@ impl<O: Outside> Host<O> {
 
     fn publish(&mut self) {
         let plan = &self.settings.plan;
-        let mut status = BackStatus {
+        let mut back = BackStatus {
             detections: vec![SeriesStatus::default(); plan.detections.len()],
             entities: vec![EntityCounts::default(); plan.groups.len()],
             ..BackStatus::default()
         };
         self.nodes
             .values()
-            .for_each(|hosted| hosted.node.tell(&mut status));
+            .for_each(|hosted| hosted.node.tell(&mut back));
         let membership = self.consumer.context();
-        self.outside
-            .publish(status, membership.lag(), membership.has_joined());
+        let resets = self.resets.iter();
+        self.outside.publish(NodesStatus {
+            back,
+            lag: membership.lag(),
+            resets: resets
+                .map(|(place, resets)| (place.clone(), *resets))
+                .collect(),
+            has_joined: membership.has_joined(),
+        });
     }
 }

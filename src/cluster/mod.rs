@@ -25,7 +25,7 @@ mod writer;
 use std::hash::{BuildHasher, RandomState};
 
 pub use changelog::{KeptState, PackedState, ReadError};
-pub use host::{Host, HostError, Outside};
+pub use host::{Host, HostError, NodesStatus, Outside};
 pub use outlet::{Outlet, OutletError};
 pub use survey::survey;
 pub use topics::{TopicsError, prepare};

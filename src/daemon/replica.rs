@@ -2,12 +2,11 @@
 
 use super::keeper::outputs;
 use super::{AlertListener, DaemonError, LEAVE_GROUP_WITHIN, Run, epoch_time};
-use crate::cluster::{Host, Outlet, Outside, prepare};
+use crate::cluster::{Host, NodesStatus, Outlet, Outside, prepare};
 use crate::config::Config;
 use crate::domain::{Alert, EventTime};
-use crate::engine::BackStatus;
 use crate::observe::TimeBound;
-use crate::sink::{AlertSinks, FileSink, KafkaSink, Lag, SharedStatus, SinkError};
+use crate::sink::{AlertSinks, FileSink, KafkaSink, SharedStatus, SinkError};
 use crate::snapshot::Outputs;
 use crate::source::{KafkaSource, Subscription};
 use std::sync::Arc;
@@ -146,11 +145,12 @@ impl Outside for Teller {
         Ok(outputs(&self.config.output, positions))
     }
 
-    fn publish(&mut self, back: BackStatus, lag: Vec<Lag>, has_joined: bool) {
+    fn publish(&mut self, nodes: NodesStatus) {
         let mut status = self.status.lock();
-        status.back = back;
-        status.node_lag = lag;
-        status.ready |= has_joined;
+        status.back = nodes.back;
+        status.node_lag = nodes.lag;
+        status.node_offset_resets = nodes.resets;
+        status.ready |= nodes.has_joined;
         status.delivery_failures = self.sinks.failures();
     }
 

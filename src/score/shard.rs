@@ -131,11 +131,12 @@ impl Shard {
     /// Judges what is complete next, once all its parts are here.
     pub fn step(&mut self, mut observer: Option<ScoreObserver<'_>>) -> Option<Judged> {
         let state = &mut self.state;
-        let next = state.met.get(&state.joint)?;
-        if !state.gathering.has_reached(&next.reached) {
+        // It follows what was judged last, unless what came between is gone for good.
+        let next = state.met.first_entry()?;
+        if !state.gathering.has_reached(&next.get().reached) {
             return None;
         }
-        let met = state.met.remove(&state.joint)?;
+        let met = next.remove();
         state.joint = Some(met.joint);
         let reached = |partition| met.reached.get(&partition).copied().unwrap_or(i64::MIN);
         // Panes that it does not name came too late.

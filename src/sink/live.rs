@@ -58,6 +58,8 @@ pub struct LiveStatus {
     pub node_lag: Vec<Lag>,
     /// Per topic and partition that was ever read.
     pub offset_resets: Vec<((String, i32), OffsetResets)>,
+    /// The same of the logs that the nodes of this replica read.
+    pub node_offset_resets: Vec<((String, i32), OffsetResets)>,
     /// Errors that librdkafka has reported.
     pub kafka_errors: u64,
     /// Whether partitions were assigned, so that events can come.

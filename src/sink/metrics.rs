@@ -152,7 +152,8 @@ impl Collector for StatusCollector {
 /// Each is there from the start: a counter born at 1 never shows an increase.
 fn offset_resets(status: &LiveStatus, families: &mut Families) {
     let partitions = || {
-        let resets = status.offset_resets.iter();
+        let of_nodes = &status.node_offset_resets;
+        let resets = status.offset_resets.iter().chain(of_nodes);
         resets.map(|((topic, partition), resets)| (topic, partition.to_string(), resets))
     };
     families.counter(

@@ -24,7 +24,7 @@ use thiserror::Error;
 
 const MAGIC: &[u8; 8] = b"vigie-st";
 /// The version of the format that this program reads and writes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 const SUM_BYTES: usize = 16;
 /// The fastest: it is done while events are judged.
 const COMPRESSION: i32 = 1;

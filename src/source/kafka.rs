@@ -10,6 +10,7 @@
 //! back to this process in a rebalance goes on where it left, since its baselines are still there.
 
 mod astray;
+mod bearing;
 mod begin;
 mod census;
 mod client;
@@ -17,6 +18,7 @@ mod group;
 mod offsets;
 mod subscription;
 
+pub use bearing::{Bearing, Log, set_at};
 pub use client::{TopicPartition, consumer_config, lag_of};
 pub use group::{Membership, leave};
 pub use offsets::{Committer, OffsetStore};

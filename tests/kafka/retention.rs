@@ -1,10 +1,10 @@
 //! Messages that are gone before they were read: retention ran out, or the topic was made anew.
 
-use super::durability::state;
+use super::durability::{records, state};
 use crate::support::daemon::{Daemon, SOON, Scrape, Setting, as_replica};
 use crate::support::directory;
-use crate::support::events::Story;
-use crate::support::kafka::{Client, shared};
+use crate::support::events::{Story, message};
+use crate::support::kafka::{Client, Message, shared};
 use crate::support::{becomes, eventually};
 use std::path::Path;
 use std::time::Duration;
@@ -215,4 +215,91 @@ fn a_replica_counts_what_expired_before_the_offset_that_was_committed_is_read() 
     daemon.has_read((2 * HOURLY - oldest) as usize);
     let lost = (oldest - RESUMED) as f64;
     assert_eq!(losses(&daemon.scrape()), [lost, 1.0, 0.0]);
+}
+
+#[test]
+fn a_replica_goes_on_without_what_expired_in_the_logs_of_its_nodes() {
+    const SHARDS: usize = 2;
+    let scene = Scene {
+        story: Story::began(Duration::from_secs(30 * HOUR)),
+        ..Scene::set()
+    };
+    let setting = &scene.setting;
+    let start = |interval| {
+        let yaml = as_replica(&setting.yaml(), &setting.group, SHARDS, interval);
+        scene.start_of(&yaml, 1 + SHARDS + 2)
+    };
+    // Two hours of traffic, in the first of which somebody touches the decoy, and is told of.
+    let mut hour = 0;
+    let mut goes_on = |daemon: &Daemon| {
+        let actor = format!("actor-{hour}");
+        let touch = scene.story.touch(hour * HOUR + HOUR / 2, &actor);
+        let seconds = hour * HOUR..(hour + 2) * HOUR;
+        hour += 2;
+        let mut messages: Vec<Message> = scene.story.traffic(0, seconds, 60).collect();
+        messages.insert(HOURLY as usize / 2, message(0, &touch));
+        scene.kafka.produce(&setting.topic, messages);
+        eventually("an alert of the touch", SOON, || {
+            let told = records(&scene.kafka, &setting.alerts);
+            let is_of_it = |record: &String| record.contains(&format!("\"{actor}\""));
+            told.iter().any(is_of_it).then_some(())
+        });
+        becomes("messages not read", SOON, 0.0, || {
+            daemon.scrape().sum("vigie_kafka_lag_messages", &[])
+        });
+    };
+    let daemon = start("1s");
+    goes_on(&daemon);
+    daemon.leave(SOON);
+
+    let [partials, findings] =
+        ["partials", "findings"].map(|log| format!("{}-{log}", setting.group));
+    let [shard, other, meet] = [0, 1, 2].map(|partition| (&partials, partition));
+    let alerts = (&findings, 0);
+    let gone = [
+        vec![shard, other, meet, alerts],
+        vec![meet],
+        vec![shard],
+        vec![alerts],
+    ];
+    for expired in gone {
+        // It dies before it has written down what it knows.
+        let daemon = start("1h");
+        goes_on(&daemon);
+        assert_eq!(losses(&daemon.scrape()), [0.0; 3]);
+        drop(daemon);
+        for (topic, partition) in &expired {
+            let end = scene.kafka.ends(topic)[partition];
+            scene.kafka.delete_before(topic, *partition, end);
+        }
+        let daemon = start("1h");
+        let resets = || {
+            let scrape = daemon.scrape();
+            let reset = |(topic, partition): &(&String, i32)| {
+                let labels = [
+                    ("topic", topic.as_str()),
+                    ("partition", &partition.to_string()),
+                ];
+                let lost = scrape.sum("vigie_kafka_messages_lost_total", &labels);
+                let resets = scrape.sum("vigie_kafka_offset_resets_total", &labels);
+                lost > 0.0 && resets == 1.0
+            };
+            let [_, all, replaced] = losses(&scrape);
+            (
+                expired.iter().filter(|log| reset(log)).count(),
+                all,
+                replaced,
+            )
+        };
+        let all = expired.len();
+        becomes(
+            "logs that lack something",
+            SOON,
+            (all, all as f64, 0.0),
+            resets,
+        );
+        goes_on(&daemon);
+        assert_eq!(resets(), (all, all as f64, 0.0));
+        daemon.leave(SOON);
+    }
 }

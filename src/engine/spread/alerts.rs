@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// By what was complete before: what shards have judged.
-type Waiting = BTreeMap<Option<i64>, Vec<Verdict>>;
+/// By shard, and by what was complete before: what was judged.
+type Waiting = Vec<BTreeMap<Option<i64>, Verdict>>;
 
 /// Reads what all shards have judged.
 pub struct AlertNode {
@@ -22,7 +22,6 @@ pub struct AlertNode {
     /// Every pane before this one is told of.
     joint: Option<i64>,
     closed_to: Option<EventTime>,
-    shards: usize,
 }
 
 #[derive(Serialize)]
@@ -47,10 +46,9 @@ impl AlertNode {
         AlertNode {
             plan: Arc::clone(&settings.plan),
             alerting: alerting(settings),
-            waiting: Waiting::new(),
+            waiting: (0..shards).map(|_| BTreeMap::new()).collect(),
             joint: None,
             closed_to: None,
-            shards,
         }
     }
 
@@ -95,21 +93,16 @@ impl AlertNode {
 
     /// Takes what a shard has judged; gives the alert records that are due once all have.
     pub fn take(&mut self, verdict: Verdict) -> Vec<Alert> {
-        if verdict.since < self.joint {
-            return Vec::new();
-        }
-        let of_all = self.waiting.entry(verdict.since).or_default();
-        if of_all.iter().all(|known| known.shard != verdict.shard) {
-            of_all.push(verdict);
+        if verdict.since >= self.joint
+            && let Some(of_shard) = self.waiting.get_mut(verdict.shard)
+        {
+            of_shard.entry(verdict.since).or_insert(verdict);
         }
         let mut records = Vec::new();
-        while let Some(first) = self.waiting.first_entry()
-            && *first.key() == self.joint
-            && first.get().len() == self.shards
-        {
+        while let Some(judged) = self.judged_by_all() {
             let mut judgements: Vec<Judgement> = Vec::new();
-            for verdict in first.remove() {
-                self.joint = Some(verdict.joint);
+            for verdict in judged {
+                self.joint = self.joint.max(Some(verdict.joint));
                 self.closed_to = self.closed_to.max(verdict.closed_to);
                 judgements.extend(verdict.judgements);
             }
@@ -120,6 +113,19 @@ impl AlertNode {
             records.extend(self.alerting.step(&judgements));
         }
         records
+    }
+
+    /// Takes out what is to be told of next, once every shard has said something. A shard's verdicts come
+    /// in order: one that has gone on without what others judged has none of it, or it is gone for good.
+    fn judged_by_all(&mut self) -> Option<Vec<Verdict>> {
+        let firsts = self.waiting.iter().map(|of_shard| {
+            let (since, _) = of_shard.first_key_value()?;
+            Some(*since)
+        });
+        let firsts: Option<Vec<Option<i64>>> = firsts.collect();
+        let since = firsts?.into_iter().min()?;
+        let of_shards = self.waiting.iter_mut();
+        Some(of_shards.filter_map(|waits| waits.remove(&since)).collect())
     }
 
     /// Windows that end up to then are told of; `None` before the first pane.

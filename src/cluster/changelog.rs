@@ -2,9 +2,10 @@
 //!
 //! A state is a snapshot's file, cut into records with keys of their own, and then one record, the
 //! manifest, that says how many there are. The records of a partition arrive in order, so a manifest
-//! stands behind all that it speaks of. The newest two of a writer stay and those before are deleted
-//! by tombstones. Nobody writes under the keys of another: one that writes after its time adds a state
-//! that is older, and harms none. The newest state is the one that has come furthest in its log.
+//! stands behind all that it speaks of. The newest two stay and those before are deleted by tombstones,
+//! also those that stood when a writer began: a manifest names the states before it, which need not be
+//! read for that. Nobody writes a state under the keys of another: one that writes after its time adds a
+//! state that is older, and harms none. The newest state is the one that has come furthest in its log.
 
 use super::writer::{LogWriter, WriteError};
 use crate::config::Config;
@@ -45,6 +46,28 @@ struct Manifest {
     parts: u32,
     /// Offset in the node's log of the first record that the state does not know.
     next: i64,
+    /// The states that stood before it, oldest first.
+    before: Vec<Stood>,
+}
+
+/// The records of a state that stands: its manifest, and so many parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stood {
+    /// The key of the manifest.
+    key: String,
+    parts: u32,
+}
+
+impl Stood {
+    fn key_of(&self, part: u32) -> String {
+        format!("{}/{part}", self.key)
+    }
+
+    /// All keys. The manifest's is first: without it nobody asks for the parts.
+    fn keys(&self) -> impl Iterator<Item = String> {
+        let parts = (0..self.parts).map(|part| self.key_of(part));
+        std::iter::once(self.key.clone()).chain(parts)
+    }
 }
 
 /// A state, as it stands in a partition.
@@ -93,11 +116,11 @@ pub(super) struct Changelog {
 }
 
 impl Changelog {
-    /// Of the node whose changelog is this partition.
-    pub(super) fn new(partition: i32) -> Changelog {
+    /// Of the node whose changelog is this partition, in which these states stand, oldest first.
+    pub(super) fn new(partition: i32, standing: VecDeque<Stood>) -> Changelog {
         Changelog {
             partition,
-            records: Records::of(super::unique()),
+            records: Records::of(super::unique(), standing),
         }
     }
 
@@ -124,42 +147,57 @@ impl Changelog {
 struct Records {
     stem: String,
     written: u64,
-    /// Keys of the states that stand, oldest first.
-    standing: VecDeque<Vec<String>>,
+    /// The states that stand, oldest first.
+    standing: VecDeque<Stood>,
 }
 
 /// A key and a value; without one, a tombstone.
 type Record = (String, Option<Vec<u8>>);
 
 impl Records {
-    fn of(writer: u64) -> Records {
+    fn of(writer: u64, standing: VecDeque<Stood>) -> Records {
         Records {
             stem: format!("{writer:016x}"),
             written: 0,
-            standing: VecDeque::new(),
+            standing,
         }
     }
 
     /// The records, in order, that write a state down and delete what it makes needless.
     fn keep(&mut self, state: &[u8], next: i64) -> Result<Vec<Record>, postcard::Error> {
-        let stem = format!("{}/{}", self.stem, self.written);
+        let parts = state.chunks(PART_BYTES);
+        let stood = Stood {
+            key: format!("{}/{}", self.stem, self.written),
+            parts: parts.len() as u32,
+        };
         self.written += 1;
+        let manifest = Manifest {
+            parts: stood.parts,
+            next,
+            before: self.standing.iter().cloned().collect(),
+        };
         let mut records: Vec<Record> = (0..)
-            .zip(state.chunks(PART_BYTES))
-            .map(|(number, part): (u32, _)| (format!("{stem}/{number}"), Some(part.to_vec())))
+            .zip(parts)
+            .map(|(part, bytes)| (stood.key_of(part), Some(bytes.to_vec())))
             .collect();
-        let parts = records.len() as u32;
-        let manifest = postcard::to_stdvec(&Manifest { parts, next })?;
-        records.push((stem, Some(manifest)));
-        // The manifest goes first: without it nobody asks for the parts.
-        let keys = records.iter().rev().map(|(key, _)| key.clone());
-        self.standing.push_back(keys.collect());
+        records.push((stood.key.clone(), Some(postcard::to_stdvec(&manifest)?)));
+        self.standing.push_back(stood);
         while self.standing.len() > KEPT {
-            let needless = self.standing.pop_front().unwrap_or_default();
-            records.extend(needless.into_iter().map(|key| (key, None)));
+            let needless = self.standing.pop_front();
+            let keys = needless.iter().flat_map(Stood::keys);
+            records.extend(keys.map(|key| (key, None)));
         }
         Ok(records)
     }
+}
+
+/// What a node can be gone on from.
+#[derive(Default)]
+pub(super) struct Newest {
+    /// Its states, the one that has come furthest first, up to the first that is not damaged.
+    pub(super) kept: Vec<KeptState>,
+    /// What stands of it, oldest first.
+    pub(super) standing: VecDeque<Stood>,
 }
 
 /// Reads states; connected before one is asked for.
@@ -207,16 +245,12 @@ impl Reader {
         }))
     }
 
-    /// What each of these partitions can be gone on from: its states, the one that has come furthest
-    /// first, up to the first that is not damaged. A log holds many that are needless already, so it is
-    /// read from so near to its end as there is one.
+    /// What each of these partitions can be gone on from. A log holds many states that are needless
+    /// already, so it is read from so near to its end as there is one.
     ///
     /// # Errors
     /// Where one cannot be read to its end.
-    pub(super) fn newest(
-        &self,
-        partitions: &[i32],
-    ) -> Result<BTreeMap<i32, Vec<KeptState>>, ReadError> {
+    pub(super) fn newest(&self, partitions: &[i32]) -> Result<BTreeMap<i32, Newest>, ReadError> {
         let mut newest = BTreeMap::new();
         let mut left = BTreeMap::new();
         for partition in partitions {
@@ -226,12 +260,13 @@ impl Reader {
         while !left.is_empty() {
             let begin = |(low, high): &(i64, i64)| Offset::Offset((high - length).max(*low));
             let from = left.iter().map(|(at, ends)| (*at, begin(ends))).collect();
-            for (partition, standing) in self.read(&from)? {
+            for (partition, records) in self.read(&from)? {
                 let is_whole = left
                     .get(&partition)
                     .is_none_or(|(low, high)| high - length <= *low);
-                if let Some(kept) = usable(&self.place(partition), &standing, is_whole) {
-                    newest.insert(partition, kept);
+                if let Some(kept) = usable(&self.place(partition), &records, is_whole) {
+                    let standing = standing(&records);
+                    newest.insert(partition, Newest { kept, standing });
                     left.remove(&partition);
                 }
             }
@@ -300,25 +335,50 @@ impl Reader {
 /// The last value of each key, and when it was written.
 type Standing = BTreeMap<String, (Vec<u8>, Option<EventTime>)>;
 
-/// The states among records of which the last of each key stands, the one that has come furthest first.
-fn states(place: &str, records: &Standing) -> Vec<PackedState> {
-    let mut states: Vec<PackedState> = records
+/// The manifests among records of which the last of each key stands, the state that has come furthest first.
+fn manifests(records: &Standing) -> Vec<(Stood, Manifest, Option<EventTime>)> {
+    let mut manifests: Vec<_> = records
         .iter()
         .filter(|(key, _)| key.matches('/').count() == 1)
         .filter_map(|(key, (value, written))| {
             let manifest: Manifest = postcard::from_bytes(value).ok()?;
-            let parts = (0..manifest.parts).map(|part| records.get(&format!("{key}/{part}")));
-            let parts: Option<Vec<&[u8]>> = parts.map(|part| Some(&part?.0[..])).collect();
-            Some(PackedState {
-                name: format!("{place} {key}"),
-                file: parts.map(|parts| parts.concat()),
-                written: *written,
-                next: manifest.next,
-            })
+            let stood = Stood {
+                key: key.clone(),
+                parts: manifest.parts,
+            };
+            Some((stood, manifest, *written))
         })
         .collect();
-    states.sort_by_key(|state| std::cmp::Reverse(state.next));
-    states
+    manifests.sort_by_key(|(_, manifest, _)| std::cmp::Reverse(manifest.next));
+    manifests
+}
+
+/// The states of these manifests.
+fn states(place: &str, records: &Standing) -> Vec<PackedState> {
+    let state = |(stood, manifest, written): (Stood, Manifest, Option<EventTime>)| {
+        let parts = (0..stood.parts).map(|part| records.get(&stood.key_of(part)));
+        let parts: Option<Vec<&[u8]>> = parts.map(|part| Some(&part?.0[..])).collect();
+        PackedState {
+            name: format!("{place} {}", stood.key),
+            file: parts.map(|parts| parts.concat()),
+            written,
+            next: manifest.next,
+        }
+    };
+    manifests(records).into_iter().map(state).collect()
+}
+
+/// The states that these manifests are of, and that they name, oldest first.
+fn standing(records: &Standing) -> VecDeque<Stood> {
+    let mut standing: VecDeque<Stood> = VecDeque::new();
+    for (stood, manifest, _) in manifests(records) {
+        for stood in std::iter::once(stood).chain(manifest.before.into_iter().rev()) {
+            if !standing.contains(&stood) {
+                standing.push_front(stood);
+            }
+        }
+    }
+    standing
 }
 
 /// The states up to the first that is not damaged; `None` where that may stand before these records, which
@@ -377,7 +437,7 @@ mod tests {
             .into_iter()
             .map(|kept| (kept.found, kept.next))
             .unzip();
-        let at = match Recovery::decide(&found, &[String::from("pane")]) {
+        let at = match Recovery::decide(&found, &[String::from("pane")], "") {
             Recovery::Fresh => return Ok(None),
             Recovery::Restore { newest } => newest,
             Recovery::RestoreOlder { older, .. } => older,
@@ -388,7 +448,7 @@ mod tests {
     }
 
     fn written() -> (Vec<Record>, Vec<(i64, Vec<u8>)>) {
-        let mut writer = Records::of(7);
+        let mut writer = Records::of(7, VecDeque::new());
         let (mut records, mut states) = (Vec::new(), Vec::new());
         for number in 0..4 {
             let snapshot = snapshot(number);
@@ -462,9 +522,39 @@ mod tests {
     }
 
     #[test]
+    fn who_goes_on_deletes_what_stood_before_him_and_never_the_last_two() {
+        let (mut records, _) = written();
+        for writer in 1..=3 {
+            // Nothing but the newest is seen of what the last has left.
+            let at = records
+                .iter()
+                .rposition(|(key, value)| value.is_some() && key.matches('/').count() == 1);
+            let (key, value) = &records[at.expect("a manifest")];
+            let seen = Standing::from([(key.clone(), (value.clone().expect("a value"), None))]);
+            let mut writer = Records::of(writer, standing(&seen));
+            for number in 0..3 {
+                let bytes = snapshot(number).to_bytes().expect("bytes");
+                let next = records.len() as i64;
+                records.extend(writer.keep(&bytes, next).expect("records"));
+                let mut stand = Standing::new();
+                for (key, value) in &records {
+                    match value {
+                        Some(value) => stand.insert(key.clone(), (value.clone(), None)),
+                        None => stand.remove(key),
+                    };
+                }
+                let whole = states("changelog[0]", &stand);
+                assert!(whole.len() == 2 && whole.iter().all(|state| state.file.is_some()));
+                // Three parts and a manifest each, and nothing else.
+                assert_eq!(stand.len(), 2 * 4);
+            }
+        }
+    }
+
+    #[test]
     fn who_writes_after_his_time_deletes_nothing_and_is_not_gone_on_from() {
         let (mut records, states) = written();
-        let mut late = Records::of(8);
+        let mut late = Records::of(8, VecDeque::new());
         for next in [1, 2, 3, 4] {
             let bytes = snapshot(9).to_bytes().expect("bytes");
             records.extend(late.keep(&bytes, next).expect("records"));

@@ -1,18 +1,18 @@
 //! Which nodes the group gives to this process, and the states that they go on from.
 
-use super::changelog::{KeptState, Reader};
+use super::changelog::{KeptState, Newest, Reader, Stood};
 use super::topics::Topics;
 use crate::config::Config;
 use crate::engine::spread::Place;
 use crate::sink::Lag;
 use crate::snapshot::{Outputs, Recovery, Snapshot};
-use crate::source::{Membership, lag_of};
+use crate::source::{Membership, STOPPED, TopicPartition, lag_of};
 use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(super) struct Given {
     pub(super) outputs: Option<Outputs>,
     /// Offset of the first record of its log that it does not know.
     pub(super) next: i64,
+    /// The states that stand on its changelog, oldest first.
+    pub(super) standing: VecDeque<Stood>,
 }
 
 /// What the group has decided.
@@ -45,6 +47,8 @@ pub(super) struct NodesGiven {
     changelog: Reader,
     changes: Mutex<Vec<Change>>,
     lag: Mutex<Vec<Lag>>,
+    /// Logs that the last statistics show as not read any more, until somebody has looked.
+    stopped: Mutex<Option<Vec<TopicPartition>>>,
     membership: Membership,
     has_joined: AtomicBool,
     stop: Arc<AtomicBool>,
@@ -63,6 +67,7 @@ impl NodesGiven {
             topics,
             changes: Mutex::default(),
             lag: Mutex::default(),
+            stopped: Mutex::default(),
             membership: Membership::default(),
             has_joined: AtomicBool::new(false),
             stop,
@@ -80,6 +85,12 @@ impl NodesGiven {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Logs that have stopped; `None` where nothing is new since the last time.
+    pub(super) fn take_stopped(&self) -> Option<Vec<TopicPartition>> {
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.take()
     }
 
     /// Whether it is a member of the group of the nodes.
@@ -107,7 +118,7 @@ impl NodesGiven {
 
     /// The last states of nodes, by partition of the changelog, waiting for a broker that is away;
     /// `None` where the process leaves meanwhile.
-    fn read(&self, places: &[Place]) -> Option<BTreeMap<i32, Vec<KeptState>>> {
+    fn read(&self, places: &[Place]) -> Option<BTreeMap<i32, Newest>> {
         let changelog = |place: &Place| self.topics.changelog_of(*place);
         let partitions: Vec<i32> = places.iter().map(changelog).collect();
         while !self.stop.load(Ordering::Relaxed) {
@@ -122,15 +133,18 @@ impl NodesGiven {
         None
     }
 
-    fn decide(&self, kept: Vec<KeptState>) -> Result<Given, String> {
-        let (mut found, nexts): (Vec<_>, Vec<i64>) =
-            kept.into_iter().map(|kept| (kept.found, kept.next)).unzip();
-        let at = match Recovery::decide(&found, &self.shape) {
+    fn decide(&self, newest: Newest) -> Result<Given, String> {
+        let Newest { kept, standing } = newest;
+        let halves = |kept: KeptState| (kept.found, kept.next);
+        let (mut found, nexts): (Vec<_>, Vec<i64>) = kept.into_iter().map(halves).unzip();
+        let at = match Recovery::decide(&found, &self.shape, "choose another cluster.topic_prefix")
+        {
             Recovery::Fresh => {
                 return Ok(Given {
                     state: None,
                     outputs: None,
                     next: 0,
+                    standing,
                 });
             }
             Recovery::Restore { newest } => newest,
@@ -146,6 +160,7 @@ impl NodesGiven {
             state: Some(state),
             outputs: Some(header.outputs),
             next: nexts[at],
+            standing,
         })
     }
 
@@ -183,10 +198,13 @@ impl NodesGiven {
 impl ClientContext for NodesGiven {
     fn stats(&self, statistics: Statistics) {
         self.membership.note(&statistics);
-        let mut lag = Vec::new();
+        let (mut lag, mut stopped) = (Vec::new(), Vec::new());
         for (topic, statistics) in statistics.topics {
             for (partition, statistics) in statistics.partitions {
                 // Statistics go on about partitions that are not read here, or no more.
+                if statistics.desired && statistics.fetch_state == STOPPED {
+                    stopped.push((topic.clone(), partition));
+                }
                 if statistics.desired && statistics.fetch_state == "active" {
                     lag.extend(lag_of(&statistics).map(|messages| Lag {
                         topic: topic.clone(),
@@ -197,6 +215,7 @@ impl ClientContext for NodesGiven {
             }
         }
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopped);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -31,6 +31,8 @@ const BATCH: usize = 200;
 const SETTLE: Duration = Duration::from_secs(2);
 /// How long alert records may be refused while their node is here.
 const SHUT_OUT_FOR: Duration = Duration::from_secs(30);
+/// Statistics in a row that show no log that has stopped, after it was said that one has.
+const LOOKS: u32 = 3;
 /// How often they tell of themselves.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 
@@ -129,8 +131,8 @@ pub struct Host<O> {
     published: Option<Instant>,
     /// By topic and partition.
     resets: BTreeMap<(String, i32), OffsetResets>,
-    /// The next record of a node may be gone.
-    is_astray: bool,
+    /// How often it is looked still for logs that have stopped.
+    looks_left: u32,
     /// Since when no alert record is taken.
     shut_out: Option<Instant>,
     outside: O,
@@ -164,7 +166,7 @@ impl<O: Outside> Host<O> {
             swaps,
             published: None,
             resets: BTreeMap::new(),
-            is_astray: false,
+            looks_left: 0,
             shut_out: None,
             outside,
         })
@@ -183,12 +185,15 @@ impl<O: Outside> Host<O> {
                     hosted.node.swap(&swap);
                 }
             }
+            let mut has_drained = false;
             for taken in 0..BATCH {
-                if !self.take(if taken == 0 { POLL } else { Duration::ZERO })? {
+                has_drained = !self.take(if taken == 0 { POLL } else { Duration::ZERO })?;
+                if has_drained {
                     break;
                 }
             }
-            if self.is_astray {
+            // What a log had before it stopped is taken first.
+            if has_drained && self.looks_left > 0 {
                 self.go_on_astray()?;
             }
             self.keep_due()?;
@@ -262,7 +267,7 @@ impl<O: Outside> Host<O> {
             node,
             assembly: Assembly::default(),
             next: given.next,
-            changelog: Changelog::new(self.topics.changelog_of(place)),
+            changelog: Changelog::new(self.topics.changelog_of(place), given.standing),
             kept: Instant::now(),
             is_ahead: false,
         })
@@ -278,8 +283,9 @@ impl<O: Outside> Host<O> {
             Ok(record) => record,
             // Of any other the context was told already.
             Err(error) => {
-                self.is_astray |=
-                    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset);
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+                    self.looks_left = LOOKS;
+                }
                 return Ok(true);
             }
         };
@@ -302,22 +308,29 @@ impl<O: Outside> Host<O> {
         }
     }
 
-    /// Nodes whose next record was deleted go on at the oldest there is: what is missing is counted, and
-    /// nobody waits for it.
+    /// Nodes whose log has stopped, because it does not have what is to be read next, go on at the oldest
+    /// record there is: what is missing is counted, and nobody waits for it.
     fn go_on_astray(&mut self) -> Result<(), HostError> {
-        self.take_changes()?;
-        for (place, hosted) in &mut self.nodes {
-            let (topic, partition) = self.topics.log_of(*place);
+        let Some(stopped) = self.consumer.context().take_stopped() else {
+            return Ok(());
+        };
+        self.looks_left -= 1;
+        for (topic, partition) in stopped {
+            let place = self.topics.place(&topic, partition);
+            let Some(hosted) = self.nodes.get_mut(&place) else {
+                continue;
+            };
+            self.looks_left = LOOKS;
             // Where the broker does not say, it is asked again.
-            let Ok(log) = Log::of(&self.consumer, topic, partition) else {
-                return Ok(());
+            let Ok(log) = Log::of(&self.consumer, &topic, partition) else {
+                continue;
             };
             let bearing = Bearing::take(Some(hosted.next), log);
             match bearing {
-                Bearing::InLog { .. } => continue,
-                Bearing::Replaced => return Err(HostError::Replaced(topic.to_owned())),
+                Bearing::InLog { .. } => {}
+                Bearing::Replaced => return Err(HostError::Replaced(topic)),
                 Bearing::Expired { lost } => {
-                    let of_log = (topic.to_owned(), partition);
+                    let of_log = (topic.clone(), partition);
                     let resets = self.resets.entry(of_log).or_default();
                     resets.expired += 1;
                     resets.messages_lost += lost.unsigned_abs();
@@ -332,17 +345,17 @@ impl<O: Outside> Host<O> {
                          judged; going on at the oldest there is. Let the topic keep its records \
                          (cluster.retention) for longer than all replicas may be down or behind"
                     );
+                    hosted.next = log.begin;
+                    hosted.assembly = Assembly::default();
+                    hosted.is_ahead = true;
+                    hosted.node.interrupt();
                 }
             }
-            hosted.next = bearing.goes_on(log);
-            hosted.assembly = Assembly::default();
-            hosted.is_ahead = true;
-            if let Err(error) = set_at(&self.consumer, topic, partition, hosted.next) {
+            if let Err(error) = set_at(&self.consumer, &topic, partition, hosted.next) {
                 // It was taken meanwhile.
                 tracing::debug!(%error, topic, partition, "a log is not read on");
             }
         }
-        self.is_astray = false;
         Ok(())
     }
 
@@ -369,7 +382,17 @@ impl<O: Outside> Host<O> {
             }
             Node::Shard(node) => {
                 let message = postcard::from_bytes::<ToShard>(message).map_err(odd)?;
-                for verdict in node.take(message) {
+                let was_interrupted = node.is_interrupted();
+                let verdicts = node.take(message);
+                match (was_interrupted, node.is_interrupted()) {
+                    (false, true) => tracing::error!(
+                        %place,
+                        "something is missing in its log; nothing is judged until all partitions were heard of again"
+                    ),
+                    (true, false) => tracing::info!(%place, "judging goes on"),
+                    _ => {}
+                }
+                for verdict in verdicts {
                     let message = ToAlerts::Verdict(verdict);
                     writer.send(topics.log_of(Place::Alerts), "verdict", &message)?;
                 }

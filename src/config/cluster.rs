@@ -1,5 +1,6 @@
 //! `cluster`: several replicas as one detector.
 
+use super::kafka::KafkaConfig;
 use super::reader::{Node, span};
 use crate::domain::Span;
 use crate::limits::SHARDS_MAX;
@@ -17,7 +18,8 @@ pub struct ClusterConfig {
     pub create_topics: bool,
     /// Copies of each topic that is made; -1 is what the brokers do by default.
     pub replication_factor: i32,
-    /// How long the logs keep what was read: a replica that was away for longer cannot go on.
+    /// How long the logs keep what was read: what a replica that was away for longer had
+    /// not read is not judged.
     pub retention: Span,
 }
 
@@ -70,5 +72,16 @@ impl ClusterConfig {
         fields.read("retention", &mut self.retention, |node| {
             span(node, Span::HOUR, Span::days(365))
         });
+    }
+
+    /// Whether it fits what is read.
+    pub(super) fn check(&self, node: &Node<'_>, kafka: &KafkaConfig) {
+        let pattern = kafka.topics.iter().find(|topic| topic.starts_with('^'));
+        if let Some(pattern) = pattern.filter(|_| self.enabled) {
+            node.error(format!(
+                "replicas number partitions by the names of topics, and `{pattern}` in kafka.topics is a \
+                 pattern; name each topic"
+            ));
+        }
     }
 }

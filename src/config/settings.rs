@@ -200,6 +200,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
 
     let mut memory = MemoryConfig::default();
     let mut memory_node = None;
+    let mut cluster_node = None;
 
     const SECTIONS: [&str; 12] = [
         "kafka",
@@ -232,6 +233,7 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         }
         if let Some(node) = root.get("cluster") {
             cluster.read(node);
+            cluster_node = Some(node.clone());
         }
         if let Some(fields) = root
             .get("memory")
@@ -275,6 +277,9 @@ pub(super) fn read(reader: &Reader, change: Option<&Node<'_>>) -> Option<Config>
         }
         entries.extend(root.get("detections").cloned());
         policies.extend(root.get("policy").cloned());
+    }
+    if let Some(node) = &cluster_node {
+        cluster.check(node, &kafka);
     }
     let catalogue = detections::read(reader, &entries, &lists, time.pane)?;
     let keeps_state = match &state.directory {

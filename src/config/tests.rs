@@ -359,6 +359,19 @@ policy:
 }
 
 #[test]
+fn replicas_read_topics_that_have_names() {
+    let text = "kafka: {topics: [shipments, '^parcels-.*']}\ncluster: {enabled: true}\n";
+    let refused = mistakes(text);
+    assert!(
+        refused.len() == 1
+            && refused[0].starts_with("test.yaml:2: cluster")
+            && refused[0].contains("`^parcels-.*`"),
+        "{refused:?}"
+    );
+    assert!(parse(&text.replace("true", "false")).is_ok());
+}
+
+#[test]
 fn what_is_rejected_is_not_written_where_it_is_read() {
     let mistake = "`a` is read as well";
     for (text, line) in [

@@ -7,6 +7,9 @@ use crate::engine::{Back, EngineSettings};
 use crate::sink::{AlertSinks, FileSink, KafkaSink, SinkError};
 use crate::snapshot::{Directory, Files, Lock, Outputs, Recovery, Snapshot};
 
+/// How one begins without history.
+const ANEW: &str = "name another state.directory";
+
 /// The directory of the state, held for as long as this lives.
 pub(super) struct Place {
     pub(super) directory: Directory,
@@ -63,7 +66,7 @@ impl Recovered {
             return Ok(Recovered::fresh(settings));
         };
         let mut found = place.directory.find()?;
-        let at = match Recovery::decide(&found, &config.shape()) {
+        let at = match Recovery::decide(&found, &config.shape(), ANEW) {
             Recovery::Fresh => {
                 tracing::info!("no snapshot yet; beginning without history");
                 return Ok(Recovered::fresh(settings));
@@ -78,9 +81,7 @@ impl Recovered {
         let file = found.swap_remove(at);
         let refused = |why: &dyn std::fmt::Display| {
             let name = &file.name;
-            DaemonError::State(format!(
-                "{name}: {why}; move it away to begin without history"
-            ))
+            DaemonError::State(format!("{name}: {why}; {ANEW} to begin without history"))
         };
         let Snapshot { header, state } = file.content.map_err(|damage| refused(&damage))?;
         let back = Back::restore(settings, &state).map_err(|error| refused(&error))?;

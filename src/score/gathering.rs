@@ -83,6 +83,12 @@ impl<P> Gathering<P> {
         }
     }
 
+    /// Whether it would be news that this partition has sealed every pane before this one.
+    pub(super) fn is_news(&self, partition: i32, sealed_before: i64) -> bool {
+        let known = self.partitions.get(&partition);
+        known.and_then(|known| known.sealed_before) < Some(sealed_before)
+    }
+
     /// Every awaited partition has sealed all panes before this one. A partition that has sealed
     /// nothing holds all others back, until it speaks or leaves.
     pub(super) fn joint(&self) -> Option<i64> {

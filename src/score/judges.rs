@@ -90,6 +90,19 @@ impl Judges {
         self.last_event = begins + bench.plan.pane;
     }
 
+    /// What was seen before then is not all there was: windows that it belongs to are not judged.
+    pub(super) fn interrupt(&mut self, to: EventTime, tick: Span) {
+        if self.closed_to.is_none() {
+            return;
+        }
+        self.complete_from = to;
+        self.closed_to = Some(to.floor(tick));
+        self.last_event = to;
+        self.groups
+            .iter_mut()
+            .for_each(GroupJudge::drop_open_windows);
+    }
+
     /// Bytes of baselines and open windows, and of those who are nobody yet.
     pub(super) fn bytes(&self) -> usize {
         let groups: usize = self.groups.iter().map(GroupJudge::bytes).sum();

@@ -5,6 +5,7 @@
 //! together, whatever order theirs came in.
 
 use super::ScoreSettings;
+use super::gap::Gap;
 use super::gathering::Gathering;
 use super::intake;
 use super::judges;
@@ -26,6 +27,8 @@ pub struct Met {
     pub since: Option<i64>,
     /// Every pane before this one is complete.
     pub joint: i64,
+    /// Nothing that is in these panes was lost.
+    pub is_whole: bool,
     /// How far each source partition has come: what it sealed beyond that comes later.
     pub reached: BTreeMap<i32, i64>,
     /// The panes that are complete now, oldest first, each with a table per group of what comes of
@@ -43,6 +46,8 @@ pub struct MeetState {
     /// Windows that end up to here are judged once the last step is taken.
     closed_to: Option<EventTime>,
     late_panes: u64,
+    /// Some of what came was lost.
+    gap: Option<Gap>,
     /// Events of which a part was not measured for want of room.
     shed: u64,
 }
@@ -67,6 +72,7 @@ impl Meet {
             joint: None,
             closed_to: None,
             late_panes: 0,
+            gap: None,
             shed: 0,
         };
         Meet::restore(plan, settings, state)
@@ -96,6 +102,11 @@ impl Meet {
         self.plan = plan;
     }
 
+    /// Some of what came before what comes next was lost.
+    pub fn interrupt(&mut self) {
+        self.state.gap = Some(Gap::default());
+    }
+
     /// Panes wait for this source partition from now on.
     pub fn join(&mut self, partition: i32) {
         self.state.gathering.join(partition, None);
@@ -110,9 +121,14 @@ impl Meet {
         is_idle: bool,
         traces: impl IntoIterator<Item = (i64, PaneTraces)>,
     ) {
-        let gathering = &mut self.state.gathering;
+        let MeetState { gathering, gap, .. } = &mut self.state;
         gathering.set_idle(partition, is_idle);
         if let Some(sealed_before) = sealed_before {
+            if let Some(gap) = gap
+                && gathering.is_news(partition, sealed_before)
+            {
+                gap.hear(partition, sealed_before);
+            }
             gathering.arrive(partition, sealed_before, traces);
         }
     }
@@ -164,10 +180,14 @@ impl Meet {
             *closed_to = (*closed_to).max(to.floor(self.tick));
         }
         let since = state.joint.replace(joint);
+        let reached = state.gathering.reached();
+        let is_whole = state.gap.is_none();
+        state.gap.take_if(|gap| gap.is_over(joint, &reached));
         Some(Met {
             since,
             joint,
-            reached: state.gathering.reached(),
+            is_whole,
+            reached,
             panes,
         })
     }

@@ -9,6 +9,7 @@ mod baseline;
 mod class;
 mod collector;
 mod entities;
+mod gap;
 mod gathering;
 mod intake;
 mod judge;

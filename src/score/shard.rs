@@ -4,6 +4,7 @@
 //! class has in common, its season, its common mode and how much it scatters, is known where the
 //! class is judged, and the judgements are, to the bit, those of one process that judges all.
 
+use super::gap::Gap;
 use super::gathering::Gathering;
 use super::intake::Door;
 use super::judge::GroupJudge;
@@ -29,6 +30,16 @@ pub struct ShardState {
     met: BTreeMap<Option<i64>, Met>,
     /// Every pane before this one is judged.
     joint: Option<i64>,
+    /// Some of what came was lost.
+    gap: Option<Gap>,
+}
+
+impl ShardState {
+    /// Whether what is complete next was judged before.
+    fn is_known(&self) -> bool {
+        let next = self.met.first_key_value();
+        next.is_some_and(|(_, met)| Some(met.joint) <= self.joint)
+    }
 }
 
 /// What a shard has judged of what was complete.
@@ -72,6 +83,7 @@ impl Shard {
             gathering: Gathering::default(),
             met: BTreeMap::new(),
             joint: None,
+            gap: None,
         };
         Shard::restore(plan, settings, state)
     }
@@ -109,6 +121,16 @@ impl Shard {
         self.plan = plan;
     }
 
+    /// Some of what came before what comes next was lost.
+    pub fn interrupt(&mut self) {
+        self.state.gap = Some(Gap::default());
+    }
+
+    /// Whether something was lost, and what is complete is not judged until all of it was heard of again.
+    pub fn is_interrupted(&self) -> bool {
+        self.state.gap.is_some()
+    }
+
     /// A partition has sealed every pane before `sealed_before`: the tables of this shard's groups.
     pub fn arrive(
         &mut self,
@@ -116,14 +138,18 @@ impl Shard {
         sealed_before: i64,
         tables: impl IntoIterator<Item = (i64, Vec<PaneTable>)>,
     ) {
-        self.state
-            .gathering
-            .arrive(partition, sealed_before, tables);
+        let ShardState { gathering, gap, .. } = &mut self.state;
+        if let Some(gap) = gap
+            && gathering.is_news(partition, sealed_before)
+        {
+            gap.hear(partition, sealed_before);
+        }
+        gathering.arrive(partition, sealed_before, tables);
     }
 
     /// What is complete, with the tables of this shard's groups. What came before is left out.
     pub fn meet(&mut self, met: Met) {
-        if met.since >= self.state.joint {
+        if Some(met.joint) > self.state.joint {
             self.state.met.entry(met.since).or_insert(met);
         }
     }
@@ -131,13 +157,23 @@ impl Shard {
     /// Judges what is complete next, once all its parts are here.
     pub fn step(&mut self, mut observer: Option<ScoreObserver<'_>>) -> Option<Judged> {
         let state = &mut self.state;
-        // It follows what was judged last, unless what came between is gone for good.
+        while state.is_known() {
+            state.met.pop_first();
+        }
         let next = state.met.first_entry()?;
         if !state.gathering.has_reached(&next.get().reached) {
             return None;
         }
         let met = next.remove();
+        if met.since != state.joint {
+            // What came between is gone for good.
+            state.gap.get_or_insert_default();
+        }
         state.joint = Some(met.joint);
+        let is_whole = met.is_whole && state.gap.is_none();
+        state
+            .gap
+            .take_if(|gap| gap.is_over(met.joint, &met.reached));
         let reached = |partition| met.reached.get(&partition).copied().unwrap_or(i64::MIN);
         // Panes that it does not name came too late.
         let parts = state.gathering.take_before(met.joint, reached);
@@ -147,7 +183,11 @@ impl Shard {
             tick: self.tick,
         };
         let mut judgements = Vec::new();
-        for (pane, of_parcels) in &met.panes {
+        let to = EventTime(met.joint * self.plan.pane.0);
+        if !is_whole {
+            state.judges.interrupt(to, self.tick);
+        }
+        for (pane, of_parcels) in met.panes.iter().filter(|_| is_whole) {
             let begins = EventTime(pane * self.plan.pane.0);
             state
                 .judges
@@ -163,7 +203,6 @@ impl Shard {
             let refusal = judges.refuse(&lobby, &coming, bounds);
             judges.take_in(&coming.tables, begins, &self.door, bounds, refusal);
         }
-        let to = EventTime(met.joint * self.plan.pane.0);
         state
             .judges
             .close_up_to(to, &bench, &mut observer, &mut judgements);

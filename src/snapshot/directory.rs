@@ -361,7 +361,7 @@ mod tests {
     /// The last snapshot that a program that starts now would go on from.
     fn restored(disk: Crashing) -> Option<i64> {
         let found = directory(disk).find().unwrap();
-        match Recovery::decide(&found, &[]) {
+        match Recovery::decide(&found, &[], "") {
             Recovery::Fresh => None,
             Recovery::Restore { newest: at } | Recovery::RestoreOlder { older: at, .. } => {
                 let snapshot_found = found[at].content.clone().unwrap();

@@ -29,9 +29,10 @@ pub enum Recovery {
 
 impl Recovery {
     /// Decides, from the snapshots found, newest first and up to the first that is not damaged, and the
-    /// shape of the state that the configuration asks for. Only what is damaged is passed over for an older one: that the
-    /// configuration or the program was changed is no damage.
-    pub fn decide(found: &[Found], shape: &[String]) -> Recovery {
+    /// shape of the state that the configuration asks for; `anew` says how one begins without them. Only
+    /// what is damaged is passed over for an older one: that the configuration or the program was changed
+    /// is no damage.
+    pub fn decide(found: &[Found], shape: &[String], anew: &str) -> Recovery {
         let mut damaged = Vec::new();
         let mut whole = None;
         for (at, found) in found.iter().enumerate() {
@@ -45,8 +46,7 @@ impl Recovery {
                 }
                 Err(damage) => {
                     return Recovery::Refuse(format!(
-                        "{}: {damage}; start the program that wrote it, or name another \
-                         state.directory to begin without history",
+                        "{}: {damage}; start the program that wrote it, or {anew} to begin without history",
                         found.name
                     ));
                 }
@@ -57,14 +57,14 @@ impl Recovery {
             return match found.is_empty() {
                 true => Recovery::Fresh,
                 false => Recovery::Refuse(format!(
-                    "no snapshot can be read ({damaged}); move them away to begin without history"
+                    "no snapshot can be read ({damaged}); {anew} to begin without history"
                 )),
             };
         };
         if snapshot.header.shape != shape {
             return Recovery::Refuse(format!(
                 "{} was written under settings that shape baselines in another way ({}); set them back, \
-                 or name another state.directory to begin without history",
+                 or {anew} to begin without history",
                 found[at].name,
                 named(&shape_differences(&snapshot.header.shape, shape))
             ));
@@ -159,12 +159,19 @@ mod tests {
                 vec![torn.clone(), theirs],
                 Err("snapshot-1 was written under settings"),
             ),
-            (vec![torn.clone(), torn.clone()], Err("move them away")),
+            (
+                vec![torn.clone(), torn.clone()],
+                Err("name another directory to begin"),
+            ),
             (vec![newer.clone(), ours], Err("version 9 of the format")),
             (vec![torn, newer], Err("version 9 of the format")),
         ];
         for (contents, expected) in cases {
-            let decided = Recovery::decide(&found(&contents), &lines(&["pane 60000"]));
+            let decided = Recovery::decide(
+                &found(&contents),
+                &lines(&["pane 60000"]),
+                "name another directory",
+            );
             match (expected, decided) {
                 (Ok(expected), decided) => assert_eq!(decided, expected, "{contents:?}"),
                 (Err(part), Recovery::Refuse(why)) => assert!(why.contains(part), "{why}"),

@@ -19,7 +19,7 @@ mod offsets;
 mod subscription;
 
 pub use bearing::{Bearing, Log, set_at};
-pub use client::{TopicPartition, consumer_config, lag_of};
+pub use client::{STOPPED, TopicPartition, consumer_config, lag_of};
 pub use group::{Membership, leave};
 pub use offsets::{Committer, OffsetStore};
 pub use subscription::Subscription;

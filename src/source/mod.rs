@@ -11,8 +11,8 @@ mod rejections;
 
 pub use file::{FileSource, Line, LineReader, SourceError};
 pub use kafka::{
-    Bearing, Committer, KafkaSource, Log, Membership, OffsetStore, Subscription, TopicPartition,
-    consumer_config, lag_of, leave, set_at,
+    Bearing, Committer, KafkaSource, Log, Membership, OffsetStore, STOPPED, Subscription,
+    TopicPartition, consumer_config, lag_of, leave, set_at,
 };
 pub use outlet::Outlet;
 pub use rejections::RejectionLog;

@@ -155,6 +155,15 @@ fn what_is_written_to_a_partition_before_it_is_noticed_is_read() {
 fn partitions_that_are_added_under_replicas_change_nothing() {
     let scene = Scene::set();
     let replicas = [scene.replica(), scene.replica()];
+    // Each has one, and what is dealt out stays where it is.
+    for replica in &replicas {
+        let topic = [("topic", scene.setting.topic.as_str())];
+        becomes("partitions of the source", SOON, 1, || {
+            replica
+                .scrape()
+                .count_of("vigie_kafka_lag_messages", &topic)
+        });
+    }
     becomes("partitions whose end is known", SOON, 2 + NODES, || {
         let known = |replica: &Daemon| replica.scrape().count("vigie_kafka_lag_messages");
         replicas.iter().map(known).sum()

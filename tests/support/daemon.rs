@@ -280,8 +280,17 @@ impl Scrape {
         self.0.get(name).map_or(0, Vec::len)
     }
 
+    /// How many series of a metric have all these labels.
+    pub(crate) fn count_of(&self, name: &str, labels: &[(&str, &str)]) -> usize {
+        self.with(name, labels).count()
+    }
+
     /// The sum of a metric over its series that have all these labels.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.with(name, labels).sum()
+    }
+
+    fn with(&self, name: &str, labels: &[(&str, &str)]) -> impl Iterator<Item = f64> {
         let wanted: Vec<String> = labels
             .iter()
             .map(|(label, value)| format!("{label}=\"{value}\""))
@@ -290,8 +299,7 @@ impl Scrape {
             .get(name)
             .into_iter()
             .flatten()
-            .filter(|(labels, _)| wanted.iter().all(|pair| labels.contains(pair)))
-            .map(|(_, value)| value)
-            .sum()
+            .filter(move |(labels, _)| wanted.iter().all(|pair| labels.contains(pair)))
+            .map(|(_, value)| *value)
     }
 }

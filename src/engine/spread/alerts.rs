@@ -19,8 +19,8 @@ pub struct AlertNode {
     plan: Arc<Plan>,
     alerting: Alerting,
     waiting: Waiting,
-    /// Every pane before this one is told of.
-    joint: Option<i64>,
+    /// By shard: every pane before this one is told of.
+    joint: Vec<Option<i64>>,
     closed_to: Option<EventTime>,
 }
 
@@ -28,7 +28,7 @@ pub struct AlertNode {
 struct Saving<'s> {
     alerts: &'s AlertState,
     waiting: &'s Waiting,
-    joint: Option<i64>,
+    joint: &'s [Option<i64>],
     closed_to: Option<EventTime>,
 }
 
@@ -36,7 +36,7 @@ struct Saving<'s> {
 struct Saved {
     alerts: AlertState,
     waiting: Waiting,
-    joint: Option<i64>,
+    joint: Vec<Option<i64>>,
     closed_to: Option<EventTime>,
 }
 
@@ -47,7 +47,7 @@ impl AlertNode {
             plan: Arc::clone(&settings.plan),
             alerting: alerting(settings),
             waiting: (0..shards).map(|_| BTreeMap::new()).collect(),
-            joint: None,
+            joint: vec![None; shards],
             closed_to: None,
         }
     }
@@ -78,7 +78,7 @@ impl AlertNode {
         let saving = Saving {
             alerts: self.alerting.state(),
             waiting: &self.waiting,
-            joint: self.joint,
+            joint: &self.joint,
             closed_to: self.closed_to,
         };
         Ok(postcard::to_stdvec(&saving)?)
@@ -93,8 +93,9 @@ impl AlertNode {
 
     /// Takes what a shard has judged; gives the alert records that are due once all have.
     pub fn take(&mut self, verdict: Verdict) -> Vec<Alert> {
-        if verdict.since >= self.joint
-            && let Some(of_shard) = self.waiting.get_mut(verdict.shard)
+        let shard = verdict.shard;
+        if let (Some(joint), Some(of_shard)) = (self.joint.get(shard), self.waiting.get_mut(shard))
+            && verdict.since >= *joint
         {
             of_shard.entry(verdict.since).or_insert(verdict);
         }
@@ -102,7 +103,7 @@ impl AlertNode {
         while let Some(judged) = self.judged_by_all() {
             let mut judgements: Vec<Judgement> = Vec::new();
             for verdict in judged {
-                self.joint = self.joint.max(Some(verdict.joint));
+                self.joint[verdict.shard] = Some(verdict.joint);
                 self.closed_to = self.closed_to.max(verdict.closed_to);
                 judgements.extend(verdict.judgements);
             }

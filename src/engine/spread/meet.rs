@@ -79,6 +79,11 @@ impl MeetNode {
         self.meet.swap(Arc::clone(&swap.plan));
     }
 
+    /// Some of what was said was lost.
+    pub fn interrupt(&mut self) {
+        self.meet.interrupt();
+    }
+
     /// Takes what somebody says.
     pub fn take(&mut self, message: ToMeet) -> MeetSays {
         match message {
@@ -131,6 +136,7 @@ fn to_each(met: Met, shards: usize) -> Vec<ToShard> {
     let Met {
         since,
         joint,
+        is_whole,
         reached,
         panes,
     } = met;
@@ -144,6 +150,7 @@ fn to_each(met: Met, shards: usize) -> Vec<ToShard> {
         ToShard::Met(Met {
             since,
             joint,
+            is_whole,
             reached: reached.clone(),
             panes,
         })

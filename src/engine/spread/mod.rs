@@ -29,3 +29,6 @@ pub use message::{Frontier, Sealed, ToAlerts, ToMeet, ToShard, Verdict};
 pub use node::{Node, Place};
 pub use outgoing::Outgoing;
 pub use shard::ShardNode;
+
+#[cfg(test)]
+mod tests;

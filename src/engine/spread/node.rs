@@ -87,6 +87,16 @@ impl Node {
         }
     }
 
+    /// Some of what its log held was deleted before it was read.
+    pub fn interrupt(&mut self) {
+        match self {
+            Node::Meet(node) => node.interrupt(),
+            Node::Shard(node) => node.interrupt(),
+            // What a shard has judged is missing, and nobody else says it.
+            Node::Alerts(_) => {}
+        }
+    }
+
     /// Goes on with other policy.
     pub fn swap(&mut self, swap: &PolicySwap) {
         match self {

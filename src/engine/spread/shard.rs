@@ -77,6 +77,16 @@ impl ShardNode {
         self.shard.swap(Arc::clone(&swap.plan));
     }
 
+    /// Some of what was said was lost.
+    pub fn interrupt(&mut self) {
+        self.shard.interrupt();
+    }
+
+    /// Whether something was lost, and nothing is judged until all source partitions were heard of again.
+    pub fn is_interrupted(&self) -> bool {
+        self.shard.is_interrupted()
+    }
+
     /// Takes what somebody says; gives what is judged by now.
     pub fn take(&mut self, message: ToShard) -> Vec<Verdict> {
         match message {

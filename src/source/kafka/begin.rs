@@ -89,13 +89,11 @@ impl Context {
         all.add_partition_range(topic, 0, count - 1);
         let committed = consumer.committed_offsets(all, METADATA_WITHIN)?;
         let committed = committed.elements();
-        let mut metadata = committed.iter().map(|element| element.metadata());
-        // Marks alone are of others that begin in this moment, and have not come to theirs.
-        if metadata.all(|metadata| from_metadata(metadata).is_none()) {
-            return Ok(None);
-        }
-        let mut has_offset = committed.iter();
-        let last = has_offset.rfind(|element| matches!(element.offset(), Offset::Offset(_)));
+        // A mark may be that of another who begins in this moment.
+        let was_read = |metadata: &str| from_metadata(metadata).is_some();
+        let last = committed
+            .iter()
+            .rfind(|element| was_read(element.metadata()));
         Ok(last.map(|element| element.partition() + 1))
     }
 
@@ -110,7 +108,10 @@ impl Context {
             .iter()
             .map(|element| (element.topic().to_owned(), element.partition()))
             .collect();
-        self.take_census(consumer);
+        while !self.take_census(consumer) && self.origin == Origin::Committed {
+            // What is called new by mistake would be read from its beginning, and what is not, passed over.
+            tracing::warn!("the broker did not say which partitions there are; asking again");
+        }
         let known = match self.origin {
             Origin::Known => self.left(consumer, &places),
             Origin::Committed => self.committed(consumer, partitions),

@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The state of fetching in which a partition waits to be told where to go on.
-const STOPPED: &str = "none";
+pub const STOPPED: &str = "none";
 /// An error of the same kind is worth a line in the log no more often than this.
 const ERROR_LINE_EVERY: Duration = Duration::from_secs(10);
 

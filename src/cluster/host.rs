@@ -212,10 +212,13 @@ impl<O: Outside> Host<O> {
         }
         let ahead = self.nodes.iter().filter(|(_, hosted)| hosted.is_ahead);
         let ahead: Vec<Place> = ahead.map(|(place, _)| *place).collect();
-        for place in ahead {
-            self.keep(place)?;
+        // Where the logs do not answer, a state has nowhere to go.
+        if self.writer.settle(SETTLE) {
+            for place in ahead {
+                self.keep(place)?;
+            }
+            self.writer.settle(SETTLE);
         }
-        self.writer.settle(SETTLE);
         Ok(())
     }
 

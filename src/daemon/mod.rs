@@ -26,8 +26,12 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// How long the daemon takes to leave at the most.
+/// How long the daemon takes to leave, where what was read is judged and its state written down soon.
 pub const LEAVE_WITHIN: Duration = Duration::from_millis(4_500);
+/// How long that may take: a state of gigabytes takes its time.
+pub const KEEP_WITHIN: Duration = Duration::from_secs(30);
+/// How long it has to tell its group that it leaves, however long that took.
+const TELL_GROUP_WITHIN: Duration = Duration::from_secs(1);
 /// How long a replica takes beyond that where its group waits for another that died: nobody can leave it
 /// meanwhile, and one that just went would be waited for in turn.
 pub const LEAVE_GROUP_WITHIN: Duration = Duration::from_secs(20);
@@ -189,15 +193,16 @@ impl Daemon {
         }
     }
 
-    /// Stops reading, lets what was read be judged and its alerts be written, and leaves; within
-    /// [`LEAVE_WITHIN`], whatever the broker does. Whether all was done in time.
+    /// Stops reading, lets what was read be judged, its alerts be written and its state be kept, and
+    /// leaves; within [`LEAVE_WITHIN`], whatever the broker does, or, with a large state, within
+    /// [`KEEP_WITHIN`]. Whether all was done in time.
     ///
     /// # Errors
     /// Where the judging thread has died.
     pub async fn stop(self) -> Result<bool, DaemonError> {
         let deadline = Instant::now() + LEAVE_WITHIN;
         self.stop.store(true, Ordering::Relaxed);
-        let outcome = match tokio::time::timeout_at(deadline, self.ended).await {
+        let outcome = match tokio::time::timeout(KEEP_WITHIN, self.ended).await {
             Ok(Ok(outcome)) => outcome.map(|()| true),
             Ok(Err(_)) => Err(DaemonError::Reader),
             Err(_) => return Ok(false),
@@ -205,7 +210,7 @@ impl Daemon {
         // All is done but to tell the consumer groups.
         let deadline = match self.is_replica {
             true => Instant::now() + LEAVE_GROUP_WITHIN,
-            false => deadline,
+            false => deadline.max(Instant::now() + TELL_GROUP_WITHIN),
         };
         let _ = tokio::time::timeout_at(deadline, self.left).await;
         outcome

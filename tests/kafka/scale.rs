@@ -101,6 +101,17 @@ impl Crowd {
         });
     }
 
+    /// It has baselines of all, and has read no more than some minutes again.
+    fn is_known_to(&self, daemon: &Daemon) {
+        eventually("all to be known", SOON, || {
+            let scrape = daemon.scrape();
+            let read = scrape.sum("vigie_events_read_total", &[]) as usize;
+            assert!(read < self.entities / 5, "{read} messages were read again");
+            let known = scrape.sum("vigie_entities", &[]) as usize;
+            (known >= self.entities).then_some(())
+        });
+    }
+
     /// Goes on from this second of the story, thousands of events a second; the longest time in which nothing
     /// was read, and how many snapshots were kept meanwhile.
     fn goes_on(&self, daemon: &Daemon, from: u64) -> (Duration, usize) {
@@ -181,6 +192,7 @@ fn a_large_state_is_gone_on_from_soon_and_reading_does_not_wait_for_it_to_be_wri
     });
     let took = started.elapsed();
     tell(&format!("goes on from its directory after {took:?}"));
+    crowd.is_known_to(&daemon);
     let (longest, kept) = crowd.goes_on(&daemon, HOURS * HOUR);
     tell(&format!(
         "longest time in which nothing was read: {longest:?}, with {kept} snapshots"
@@ -207,5 +219,6 @@ fn a_large_state_of_a_cluster_is_gone_on_from_soon() {
         "goes on from the changelog after {:?}",
         started.elapsed()
     ));
+    crowd.is_known_to(&daemon);
     leaves(daemon);
 }

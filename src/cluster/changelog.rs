@@ -340,13 +340,18 @@ fn manifests(records: &Standing) -> Vec<(Stood, Manifest, Option<EventTime>)> {
     let mut manifests: Vec<_> = records
         .iter()
         .filter(|(key, _)| key.matches('/').count() == 1)
-        .filter_map(|(key, (value, written))| {
-            let manifest: Manifest = postcard::from_bytes(value).ok()?;
+        .map(|(key, (value, written))| {
+            // Of one that does not read, no part is known: a state that is damaged, and comes last.
+            let manifest: Manifest = postcard::from_bytes(value).unwrap_or(Manifest {
+                parts: 0,
+                next: i64::MIN,
+                before: Vec::new(),
+            });
             let stood = Stood {
                 key: key.clone(),
                 parts: manifest.parts,
             };
-            Some((stood, manifest, *written))
+            (stood, manifest, *written)
         })
         .collect();
     manifests.sort_by_key(|(_, manifest, _)| std::cmp::Reverse(manifest.next));
@@ -549,6 +554,16 @@ mod tests {
                 assert_eq!(stand.len(), 2 * 4);
             }
         }
+    }
+
+    #[test]
+    fn what_another_program_wrote_is_no_reason_to_begin_anew() {
+        let (mut records, states) = written();
+        let unread = (String::from("7/9"), Some(vec![255]));
+        let refused = found(std::slice::from_ref(&unread));
+        assert!(refused.is_err_and(|why| why.contains("no snapshot can be read")));
+        records.push(unread);
+        assert_eq!(found(&records).expect("a decision").as_ref(), states.last());
     }
 
     #[test]

@@ -303,3 +303,23 @@ fn a_replica_goes_on_without_what_expired_in_the_logs_of_its_nodes() {
         daemon.leave(SOON);
     }
 }
+
+#[test]
+fn a_replica_refuses_logs_that_were_made_anew_under_its_states() {
+    let scene = Scene::set();
+    let setting = &scene.setting;
+    let yaml = as_replica(&setting.yaml(), &setting.group, 1, "1s");
+    let daemon = scene.start_of(&yaml, 1 + 3);
+    scene.passes(0);
+    daemon.has_read(HOURLY as usize);
+    let ended = daemon.leave(SOON);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let partials = format!("{}-partials", setting.group);
+    scene.kafka.delete_topic(&partials);
+
+    // It makes what is missing, and its states follow what is not there.
+    let ended = Daemon::start_with(&yaml).ends(SOON);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let why = format!("`{partials}` was made anew");
+    assert!(ended.stderr.contains(&why), "{}", ended.stderr);
+}

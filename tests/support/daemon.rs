@@ -240,6 +240,11 @@ impl Daemon {
         });
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn ends(self, limit: Duration) -> Ended {
+        self.process.wait(limit)
+    }
+
     /// Asks it to leave, and waits until it has.
     pub(crate) fn leave(self, limit: Duration) -> Ended {
         self.process.terminate();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use vigie::daemon::{KEEP_WITHIN, LEAVE_GROUP_WITHIN};
+use vigie::daemon::{KEEP_WITHIN, LEAVE_GROUP_WITHIN, LEAVE_WITHIN};
 
 const WITHIN: Duration = Duration::from_secs(20);
 const HASH_KEY: &str = "VIGIE_HASH_KEY";
@@ -317,7 +317,9 @@ fn what_is_deployed_answers_its_probes_while_it_waits_for_a_broker_and_leaves_in
         "/spec/template/spec/terminationGracePeriodSeconds",
     );
     let grace = Duration::from_secs(grace.as_u64().unwrap());
-    assert!(grace >= KEEP_WITHIN + LEAVE_GROUP_WITHIN && ended.took < grace);
+    assert!(grace >= KEEP_WITHIN + LEAVE_GROUP_WITHIN);
+    // Twice as long as it may take, for a machine that is busy.
+    assert!(ended.took < 2 * LEAVE_WITHIN, "{:?}", ended.took);
     let stop = only(unit("TimeoutStopSec"));
     assert_eq!(stop, format!("{}s", grace.as_secs()));
 }

@@ -428,15 +428,21 @@ mod tests {
         }
     }
 
-    /// What a reader finds, and would go on from.
-    fn found(records: &[Record]) -> Result<Option<(i64, Vec<u8>)>, String> {
-        let mut standing = BTreeMap::new();
+    /// The last value of each key that has one.
+    fn left_by(records: &[Record]) -> Standing {
+        let mut standing = Standing::new();
         for (key, value) in records {
             match value {
                 Some(value) => standing.insert(key.clone(), (value.clone(), None)),
                 None => standing.remove(key),
             };
         }
+        standing
+    }
+
+    /// What a reader finds, and would go on from.
+    fn found(records: &[Record]) -> Result<Option<(i64, Vec<u8>)>, String> {
+        let standing = left_by(records);
         let (found, nexts): (Vec<_>, Vec<_>) = usable("changelog[0]", &standing, true)
             .unwrap_or_default()
             .into_iter()
@@ -506,13 +512,7 @@ mod tests {
     fn of_the_end_of_a_log_a_state_that_is_cut_off_is_looked_for_further_back() {
         let (records, states) = written();
         for from in 0..records.len() {
-            let mut standing = Standing::new();
-            for (key, value) in &records[from..] {
-                match value {
-                    Some(value) => standing.insert(key.clone(), (value.clone(), None)),
-                    None => standing.remove(key),
-                };
-            }
+            let standing = left_by(&records[from..]);
             if let Some(kept) = usable("changelog[0]", &standing, false) {
                 let newest = kept.last().map(|kept| kept.next);
                 assert_eq!(newest, states.last().map(|(next, _)| *next), "{from}");
@@ -541,13 +541,7 @@ mod tests {
                 let bytes = snapshot(number).to_bytes().expect("bytes");
                 let next = records.len() as i64;
                 records.extend(writer.keep(&bytes, next).expect("records"));
-                let mut stand = Standing::new();
-                for (key, value) in &records {
-                    match value {
-                        Some(value) => stand.insert(key.clone(), (value.clone(), None)),
-                        None => stand.remove(key),
-                    };
-                }
+                let stand = left_by(&records);
                 let whole = states("changelog[0]", &stand);
                 assert!(whole.len() == 2 && whole.iter().all(|state| state.file.is_some()));
                 // Three parts and a manifest each, and nothing else.

@@ -329,14 +329,11 @@ impl<O: Outside> Host<O> {
                 continue;
             };
             let bearing = Bearing::take(Some(hosted.next), log);
+            bearing.count(self.resets.entry((topic.clone(), partition)).or_default());
             match bearing {
                 Bearing::InLog { .. } => {}
                 Bearing::Replaced => return Err(HostError::Replaced(topic)),
                 Bearing::Expired { lost } => {
-                    let of_log = (topic.clone(), partition);
-                    let resets = self.resets.entry(of_log).or_default();
-                    resets.expired += 1;
-                    resets.messages_lost += lost.unsigned_abs();
                     tracing::error!(
                         %place,
                         topic,

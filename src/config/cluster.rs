@@ -18,8 +18,7 @@ pub struct ClusterConfig {
     pub create_topics: bool,
     /// Copies of each topic that is made; -1 is what the brokers do by default.
     pub replication_factor: i32,
-    /// How long the logs keep what was read: what a replica that was away for longer had
-    /// not read is not judged.
+    /// How long the logs keep what they hold: what nobody has read by then is not judged.
     pub retention: Span,
 }
 

@@ -1,5 +1,6 @@
 //! Which panes are complete: those that every source partition has sealed.
 
+use super::gap::Gap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ pub(super) struct Gathering<P> {
     /// Each by its partition: in whatever order they came, they are the same bytes and are taken in the
     /// same order.
     pending: BTreeMap<i64, BTreeMap<i32, P>>,
+    /// Some of what came was lost.
+    gap: Option<Gap>,
 }
 
 impl<P> Default for Gathering<P> {
@@ -29,6 +32,7 @@ impl<P> Default for Gathering<P> {
         Gathering {
             partitions: BTreeMap::new(),
             pending: BTreeMap::new(),
+            gap: None,
         }
     }
 }
@@ -71,6 +75,11 @@ impl<P> Gathering<P> {
     ) {
         let known = self.partitions.entry(partition).or_default();
         let arrived = known.sealed_before.unwrap_or(i64::MIN);
+        if let Some(gap) = &mut self.gap
+            && known.sealed_before < Some(sealed_before)
+        {
+            gap.hear(partition, sealed_before);
+        }
         known.sealed_before = known.sealed_before.max(Some(sealed_before));
         known.is_awaited = true;
         for (pane, part) in parts {
@@ -83,10 +92,22 @@ impl<P> Gathering<P> {
         }
     }
 
-    /// Whether it would be news that this partition has sealed every pane before this one.
-    pub(super) fn is_news(&self, partition: i32, sealed_before: i64) -> bool {
-        let known = self.partitions.get(&partition);
-        known.and_then(|known| known.sealed_before) < Some(sealed_before)
+    /// Some of what came before what comes next was lost.
+    pub(super) fn interrupt(&mut self) {
+        self.gap = Some(Gap::default());
+    }
+
+    /// Whether something was lost, and not all partitions were heard of again.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.gap.is_some()
+    }
+
+    /// Whether panes before `joint` lack nothing. Those after it do not either, where all partitions, which
+    /// have come so far, were heard of again.
+    pub(super) fn is_whole(&mut self, joint: i64, reached: &BTreeMap<i32, i64>) -> bool {
+        let is_whole = self.gap.is_none();
+        self.gap.take_if(|gap| gap.is_over(joint, reached));
+        is_whole
     }
 
     /// Every awaited partition has sealed all panes before this one. A partition that has sealed

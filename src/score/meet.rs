@@ -5,7 +5,6 @@
 //! together, whatever order theirs came in.
 
 use super::ScoreSettings;
-use super::gap::Gap;
 use super::gathering::Gathering;
 use super::intake;
 use super::judges;
@@ -46,8 +45,6 @@ pub struct MeetState {
     /// Windows that end up to here are judged once the last step is taken.
     closed_to: Option<EventTime>,
     late_panes: u64,
-    /// Some of what came was lost.
-    gap: Option<Gap>,
     /// Events of which a part was not measured for want of room.
     shed: u64,
 }
@@ -72,7 +69,6 @@ impl Meet {
             joint: None,
             closed_to: None,
             late_panes: 0,
-            gap: None,
             shed: 0,
         };
         Meet::restore(plan, settings, state)
@@ -104,7 +100,7 @@ impl Meet {
 
     /// Some of what came before what comes next was lost.
     pub fn interrupt(&mut self) {
-        self.state.gap = Some(Gap::default());
+        self.state.gathering.interrupt();
     }
 
     /// Panes wait for this source partition from now on.
@@ -121,14 +117,9 @@ impl Meet {
         is_idle: bool,
         traces: impl IntoIterator<Item = (i64, PaneTraces)>,
     ) {
-        let MeetState { gathering, gap, .. } = &mut self.state;
+        let gathering = &mut self.state.gathering;
         gathering.set_idle(partition, is_idle);
         if let Some(sealed_before) = sealed_before {
-            if let Some(gap) = gap
-                && gathering.is_news(partition, sealed_before)
-            {
-                gap.hear(partition, sealed_before);
-            }
             gathering.arrive(partition, sealed_before, traces);
         }
     }
@@ -181,12 +172,10 @@ impl Meet {
         }
         let since = state.joint.replace(joint);
         let reached = state.gathering.reached();
-        let is_whole = state.gap.is_none();
-        state.gap.take_if(|gap| gap.is_over(joint, &reached));
         Some(Met {
             since,
             joint,
-            is_whole,
+            is_whole: state.gathering.is_whole(joint, &reached),
             reached,
             panes,
         })

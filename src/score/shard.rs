@@ -4,7 +4,6 @@
 //! class has in common, its season, its common mode and how much it scatters, is known where the
 //! class is judged, and the judgements are, to the bit, those of one process that judges all.
 
-use super::gap::Gap;
 use super::gathering::Gathering;
 use super::intake::Door;
 use super::judge::GroupJudge;
@@ -30,8 +29,6 @@ pub struct ShardState {
     met: BTreeMap<Option<i64>, Met>,
     /// Every pane before this one is judged.
     joint: Option<i64>,
-    /// Some of what came was lost.
-    gap: Option<Gap>,
 }
 
 impl ShardState {
@@ -83,7 +80,6 @@ impl Shard {
             gathering: Gathering::default(),
             met: BTreeMap::new(),
             joint: None,
-            gap: None,
         };
         Shard::restore(plan, settings, state)
     }
@@ -123,12 +119,12 @@ impl Shard {
 
     /// Some of what came before what comes next was lost.
     pub fn interrupt(&mut self) {
-        self.state.gap = Some(Gap::default());
+        self.state.gathering.interrupt();
     }
 
     /// Whether something was lost, and what is complete is not judged until all of it was heard of again.
     pub fn is_interrupted(&self) -> bool {
-        self.state.gap.is_some()
+        self.state.gathering.is_interrupted()
     }
 
     /// A partition has sealed every pane before `sealed_before`: the tables of this shard's groups.
@@ -138,13 +134,9 @@ impl Shard {
         sealed_before: i64,
         tables: impl IntoIterator<Item = (i64, Vec<PaneTable>)>,
     ) {
-        let ShardState { gathering, gap, .. } = &mut self.state;
-        if let Some(gap) = gap
-            && gathering.is_news(partition, sealed_before)
-        {
-            gap.hear(partition, sealed_before);
-        }
-        gathering.arrive(partition, sealed_before, tables);
+        self.state
+            .gathering
+            .arrive(partition, sealed_before, tables);
     }
 
     /// What is complete, with the tables of this shard's groups. What came before is left out.
@@ -165,15 +157,12 @@ impl Shard {
             return None;
         }
         let met = next.remove();
-        if met.since != state.joint {
+        if met.since != state.joint && !state.gathering.is_interrupted() {
             // What came between is gone for good.
-            state.gap.get_or_insert_default();
+            state.gathering.interrupt();
         }
         state.joint = Some(met.joint);
-        let is_whole = met.is_whole && state.gap.is_none();
-        state
-            .gap
-            .take_if(|gap| gap.is_over(met.joint, &met.reached));
+        let is_whole = state.gathering.is_whole(met.joint, &met.reached) && met.is_whole;
         let reached = |partition| met.reached.get(&partition).copied().unwrap_or(i64::MIN);
         // Panes that it does not name came too late.
         let parts = state.gathering.take_before(met.joint, reached);

@@ -14,11 +14,10 @@ impl Reading {
     /// Counts what became of the next message, and tells of it.
     fn note(&mut self, bearing: Bearing, log: Log) {
         let (topic, partition) = (&self.place.0, self.place.1);
+        bearing.count(&mut self.resets);
         match bearing {
             Bearing::InLog { .. } => {}
             Bearing::Expired { lost } => {
-                self.resets.expired += 1;
-                self.resets.messages_lost += lost.unsigned_abs();
                 tracing::error!(
                     topic,
                     partition,
@@ -31,7 +30,6 @@ impl Reading {
                 );
             }
             Bearing::Replaced => {
-                self.resets.replaced += 1;
                 tracing::error!(
                     topic,
                     partition,

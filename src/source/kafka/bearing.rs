@@ -1,5 +1,6 @@
 //! What became of a message that was to be read next, where its log does not have it.
 
+use crate::sink::OffsetResets;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
@@ -60,6 +61,18 @@ impl Bearing {
             next => Bearing::InLog {
                 next: next.unwrap_or(log.begin),
             },
+        }
+    }
+
+    /// Counts it.
+    pub fn count(self, resets: &mut OffsetResets) {
+        match self {
+            Bearing::InLog { .. } => {}
+            Bearing::Expired { lost } => {
+                resets.expired += 1;
+                resets.messages_lost += lost.unsigned_abs();
+            }
+            Bearing::Replaced => resets.replaced += 1,
         }
     }
 

@@ -20,6 +20,7 @@ const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
 const OFFSETS_FOR_TIMES_TIMEOUT: Duration = Duration::from_secs(10);
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 const METADATA_WITHIN: Duration = Duration::from_secs(1);
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Metadata of an offset that is committed because reading begins there.
 const BEGINNING: &str = "reading begins here";
 
@@ -52,26 +53,38 @@ impl Beginnings {
 impl Context {
     /// Counts the partitions of topics that were not counted yet; whether all are by now.
     pub(super) fn take_census(&self, consumer: &BaseConsumer<Context>) -> bool {
+        let mut is_whole = true;
         for topic in &self.topics {
             if self.told().census.has(topic) {
                 continue;
             }
-            let Ok(metadata) = consumer.fetch_metadata(Some(topic), METADATA_WITHIN) else {
-                return false;
-            };
-            let found = metadata.topics().first();
-            let count = found.and_then(|found| match found.error() {
-                None => Some(found.partitions().len() as i32),
-                Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => Some(0),
-                Some(_) => None,
-            });
-            let Some(count) = count else { return false };
-            let Ok(had) = self.had_by_group(consumer, topic, count) else {
-                return false;
-            };
-            self.told().census.count(topic, had.unwrap_or(count));
+            match self.count(consumer, topic) {
+                Ok(Some(count)) => self.told().census.count(topic, count),
+                Ok(None) => is_whole = false,
+                // It will not say of the others either.
+                Err(_) => return false,
+            }
         }
-        true
+        is_whole
+    }
+
+    /// How many partitions this topic had when reading began; `None` where the broker does not say it of
+    /// this one.
+    fn count(
+        &self,
+        consumer: &BaseConsumer<Context>,
+        topic: &str,
+    ) -> Result<Option<i32>, KafkaError> {
+        let metadata = consumer.fetch_metadata(Some(topic), METADATA_WITHIN)?;
+        let found = metadata.topics().first();
+        let count = found.and_then(|found| match found.error() {
+            None => Some(found.partitions().len() as i32),
+            Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => Some(0),
+            Some(_) => None,
+        });
+        let Some(count) = count else { return Ok(None) };
+        let had = self.had_by_group(consumer, topic, count)?;
+        Ok(Some(had.unwrap_or(count)))
     }
 
     /// How many partitions this topic had, of so many that it has, when the group has read it before;
@@ -108,9 +121,13 @@ impl Context {
             .iter()
             .map(|element| (element.topic().to_owned(), element.partition()))
             .collect();
-        while !self.take_census(consumer) && self.origin == Origin::Committed {
+        self.take_census(consumer);
+        let is_counted = |place: &TopicPartition| self.told().census.has(&place.0);
+        while self.origin == Origin::Committed && !places.iter().all(is_counted) {
             // What is called new by mistake would be read from its beginning, and what is not, passed over.
             tracing::warn!("the broker did not say which partitions there are; asking again");
+            std::thread::sleep(ASK_AGAIN_AFTER);
+            self.take_census(consumer);
         }
         let known = match self.origin {
             Origin::Known => self.left(consumer, &places),
